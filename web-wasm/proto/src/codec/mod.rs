@@ -1,0 +1,6 @@
+//! Bytes to operations ([`Decoder`]) and operations to bytes ([`encode`]).
+
+mod decode;
+pub mod encode;
+
+pub use decode::{DecodeError, Decoder, Limits};

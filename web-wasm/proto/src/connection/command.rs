@@ -1,0 +1,197 @@
+//! What the application asks for.
+
+use core::time::Duration;
+
+use super::error::{
+    DisconnectReason, EndReason, FlushError, PublishError, RequestError, SubscribeError,
+};
+use super::event::Event;
+use super::keepalive::Purpose;
+use super::{Connection, Flush, FlushId, Phase, RequestId};
+use crate::codec::encode;
+use crate::header::HeaderMap;
+use crate::subject::{Subject, validate_pattern, validate_publish, validate_queue_group};
+use crate::time::Instant;
+
+impl Connection {
+    /// Takes a message for publishing: it is sent at once if the server is there, else as soon
+    /// as it is again.
+    ///
+    /// # Errors
+    /// - [`PublishError::InvalidSubject`] and [`PublishError::InvalidReplySubject`] when a name
+    ///   is malformed or has wildcards.
+    /// - [`PublishError::MaxPayloadExceeded`] and [`PublishError::HeadersUnsupported`] when the
+    ///   server, as it was when last connected, would not take it.
+    /// - [`PublishError::BufferFull`] when `Config::outbound_limit` bytes wait already.
+    /// - [`PublishError::Closed`] after [`close`](Self::close).
+    pub fn publish(
+        &mut self,
+        subject: &str,
+        reply: Option<&str>,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+    ) -> Result<(), PublishError> {
+        if self.phase == Phase::Closed {
+            return Err(PublishError::Closed);
+        }
+        validate_publish(subject).map_err(PublishError::InvalidSubject)?;
+        if let Some(reply) = reply {
+            validate_publish(reply).map_err(PublishError::InvalidReplySubject)?;
+        }
+        let headers = headers.filter(|headers| !headers.is_empty());
+        let size = payload.len() + headers.map_or(0, HeaderMap::wire_len);
+        // Before the first INFO nothing is known of the server.
+        if !self.info.server_id.is_empty() {
+            if headers.is_some() && !self.info.headers {
+                return Err(PublishError::HeadersUnsupported);
+            }
+            let limit = self.info.max_payload;
+            if limit > 0 && size > limit {
+                return Err(PublishError::MaxPayloadExceeded { size, limit });
+            }
+        }
+        self.outbound.publish(subject, reply, headers, payload)?;
+        self.statistics.out_messages += 1;
+        Ok(())
+    }
+
+    /// Subscribes to a subject or pattern, in a queue group if one is given, and returns the
+    /// subscription's id. It is made again on each new connection.
+    ///
+    /// Whether the server allows it shows later, by [`Event::SubscriptionEnded`]; a
+    /// [`flush`](Self::flush) tells when it must have shown.
+    ///
+    /// # Errors
+    /// - [`SubscribeError::InvalidSubject`] and [`SubscribeError::InvalidQueueGroup`] when a name
+    ///   is malformed.
+    /// - [`SubscribeError::Closed`] after [`close`](Self::close).
+    pub fn subscribe(
+        &mut self,
+        subject: &Subject,
+        queue_group: Option<&Subject>,
+    ) -> Result<u64, SubscribeError> {
+        if self.phase == Phase::Closed {
+            return Err(SubscribeError::Closed);
+        }
+        validate_pattern(subject).map_err(SubscribeError::InvalidSubject)?;
+        if let Some(group) = queue_group {
+            validate_queue_group(group).map_err(SubscribeError::InvalidQueueGroup)?;
+        }
+        let sid = self.subscriptions.add(subject.clone(), queue_group.cloned());
+        self.control(|out| encode::subscribe(out, subject, queue_group.map(Subject::as_str), sid));
+        Ok(sid)
+    }
+
+    /// Ends a subscription: at once, or when it has got `max` messages in all.
+    ///
+    /// Either way [`Event::SubscriptionEnded`] tells the end. Does nothing for one that has
+    /// ended.
+    pub fn unsubscribe(&mut self, sid: u64, max: Option<u64>) {
+        let Some(subscription) = self.subscriptions.get_mut(sid) else { return };
+        let delivered = subscription.delivered;
+        match max {
+            Some(max) if max > delivered => {
+                subscription.max = Some(max);
+                // The server counts what it delivered itself.
+                let remaining = max - subscription.delivered_earlier;
+                self.control(|out| encode::unsubscribe(out, sid, Some(remaining)));
+            }
+            max => {
+                self.subscriptions.remove(sid);
+                self.control(|out| encode::unsubscribe(out, sid, None));
+                let reason = match max {
+                    Some(_) => EndReason::MaxDelivered { max: delivered },
+                    None => EndReason::Unsubscribed,
+                };
+                self.events.push_back(Event::SubscriptionEnded { sid, reason });
+            }
+        }
+    }
+
+    /// Publishes a request and waits for one answer, over the inbox that all requests share.
+    ///
+    /// # Errors
+    /// Any [`PublishError`] as [`RequestError::Publish`]; what happens later comes as
+    /// [`Event::Response`].
+    pub fn request(
+        &mut self,
+        now: Instant,
+        subject: &Subject,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+        timeout: Duration,
+    ) -> Result<RequestId, RequestError> {
+        self.now = now;
+        let (id, reply) = self.requests.prepare();
+        if self.requests.sid.is_none() {
+            let inbox = self.subscribe(&self.requests.pattern(), None);
+            self.requests.sid = Some(inbox.map_err(|error| match error {
+                SubscribeError::InvalidSubject(error)
+                | SubscribeError::InvalidQueueGroup(error) => {
+                    RequestError::Publish(PublishError::InvalidReplySubject(error))
+                }
+                SubscribeError::Closed => RequestError::Closed,
+            })?);
+        }
+        self.publish(subject, Some(&reply), headers, payload)?;
+        self.requests.sent(id, subject.clone(), now, timeout);
+        Ok(id)
+    }
+
+    /// Nobody waits for the answer to a request any more; no [`Event::Response`] follows, unless
+    /// it is queued already.
+    pub fn cancel_request(&mut self, id: RequestId) {
+        self.requests.cancel(id);
+    }
+
+    /// Asks the server to confirm that it has everything published before, and every
+    /// subscription; the answer comes as [`Event::Flushed`].
+    ///
+    /// While the server is away it waits, `timeout` at most.
+    ///
+    /// # Errors
+    /// [`FlushError::Closed`] after [`close`](Self::close).
+    pub fn flush(&mut self, now: Instant, timeout: Duration) -> Result<FlushId, FlushError> {
+        self.now = now;
+        if self.phase == Phase::Closed {
+            return Err(FlushError::Closed);
+        }
+        self.last_flush += 1;
+        let id = FlushId(self.last_flush);
+        let asked = self.phase == Phase::Connected;
+        self.flushes.push(Flush { id, deadline: now + timeout, timeout, asked });
+        if asked {
+            self.send_ping(Purpose::Flush(id));
+        }
+        Ok(id)
+    }
+
+    /// Closes the connection for good: every subscription, request and flush ends, and messages
+    /// not yet handed to a transport are given up; returns how many those were.
+    ///
+    /// A caller that wants them sent flushes before.
+    pub fn close(&mut self, now: Instant) -> u64 {
+        self.now = now;
+        if self.phase == Phase::Closed {
+            return 0;
+        }
+        self.read_ahead();
+        for sid in self.subscriptions.sids() {
+            self.subscriptions.remove(sid);
+            if self.requests.sid != Some(sid) {
+                let reason = EndReason::Closed;
+                self.events.push_back(Event::SubscriptionEnded { sid, reason });
+            }
+        }
+        for request in self.requests.take_all() {
+            let result = Err(RequestError::Closed);
+            self.events.push_back(Event::Response { request, result });
+        }
+        while let Some(&flush) = self.flushes.first() {
+            self.decide_flush(flush.id, Err(FlushError::Closed));
+        }
+        self.disconnect(DisconnectReason::ClosedByCaller);
+        self.phase = Phase::Closed;
+        self.outbound.discard()
+    }
+}

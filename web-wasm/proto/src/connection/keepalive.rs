@@ -1,0 +1,138 @@
+//! PINGs that wait for their PONG: the keep-alive's, the handshake's and the flushes'.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::FlushId;
+use crate::time::Instant;
+
+/// What a PING was sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To learn whether the server lets the client in.
+    Handshake,
+    /// To learn whether the server is still there.
+    KeepAlive,
+    /// To learn that the server has all that was sent before.
+    Flush(FlushId),
+}
+
+/// A PING on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ping {
+    pub(super) purpose: Purpose,
+    pub(super) at: Instant,
+    /// How many messages were queued before it.
+    pub(super) covered: u64,
+}
+
+/// The PINGs in order, as PONGs come in the same.
+///
+/// A connection is judged by unanswered keep-alive PINGs alone, each of them sent by a timer:
+/// where timers are held back (a hidden tab, a laptop asleep) there are fewer PINGs, and
+/// never a false verdict.
+#[derive(Debug)]
+pub(super) struct KeepAlive {
+    interval: Duration,
+    max_unanswered: usize,
+    pings: VecDeque<Ping>,
+    next: Option<Instant>,
+}
+
+/// What is due when the keep-alive's timer fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// A PING is to be sent.
+    Ping,
+    /// The server is gone.
+    Stale {
+        /// How many PINGs it left unanswered.
+        unanswered: usize,
+    },
+}
+
+impl KeepAlive {
+    pub(super) fn new(interval: Duration, max_unanswered: usize) -> Self {
+        Self { interval, max_unanswered, pings: VecDeque::new(), next: None }
+    }
+
+    /// The connection is there: PINGs follow from now on.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.next = Some(now + self.interval);
+    }
+
+    /// The connection is over. Returns the PINGs that will never be answered.
+    pub(super) fn stop(&mut self) -> VecDeque<Ping> {
+        self.next = None;
+        core::mem::take(&mut self.pings)
+    }
+
+    pub(super) fn sent(&mut self, ping: Ping) {
+        self.pings.push_back(ping);
+    }
+
+    /// A PONG came: the PING that it answers, or `None` if there is none.
+    pub(super) fn pong(&mut self) -> Option<Ping> {
+        self.pings.pop_front()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// The timer fired, perhaps.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        match self.next {
+            Some(next) if next <= now => {}
+            _ => return Due::Nothing,
+        }
+        let keep_alive = |ping: &&Ping| ping.purpose == Purpose::KeepAlive;
+        let unanswered = self.pings.iter().filter(keep_alive).count();
+        if unanswered >= self.max_unanswered {
+            return Due::Stale { unanswered };
+        }
+        self.next = Some(now + self.interval);
+        Due::Ping
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(seconds: u32) -> Instant {
+        Instant::ORIGIN + SECOND * seconds
+    }
+
+    fn ping(at: Instant) -> Ping {
+        Ping { purpose: Purpose::KeepAlive, at, covered: 0 }
+    }
+
+    #[test]
+    fn silence_is_judged_by_unanswered_pings() {
+        let mut keepalive = KeepAlive::new(10 * SECOND, 2);
+        assert_eq!(keepalive.due(at(99)), Due::Nothing, "not started");
+        keepalive.start(at(0));
+        assert_eq!(keepalive.due(at(9)), Due::Nothing);
+        assert_eq!(keepalive.due(at(10)), Due::Ping);
+        keepalive.sent(ping(at(10)));
+        assert_eq!(keepalive.due(at(20)), Due::Ping);
+        keepalive.sent(ping(at(20)));
+        assert_eq!(keepalive.due(at(30)), Due::Stale { unanswered: 2 });
+        keepalive.pong();
+        assert_eq!(keepalive.due(at(30)), Due::Ping);
+    }
+
+    #[test]
+    fn a_long_sleep_alone_is_no_verdict() {
+        let mut keepalive = KeepAlive::new(10 * SECOND, 2);
+        keepalive.start(at(0));
+        assert_eq!(keepalive.due(at(36_000)), Due::Ping);
+        keepalive.sent(ping(at(36_000)));
+        assert_eq!(keepalive.deadline(), Some(at(36_010)));
+    }
+}

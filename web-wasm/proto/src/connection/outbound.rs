@@ -1,0 +1,222 @@
+//! Bytes on their way to the server.
+
+use alloc::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::error::PublishError;
+use crate::codec::encode;
+use crate::header::HeaderMap;
+
+/// How many bytes of small messages are put together before another run is begun. A transport
+/// sends runs whole, so this bounds its frames where messages are smaller.
+const RUN: usize = 32 * 1024;
+
+/// The outbound buffer: whole operations in order, of which messages outlive a connection.
+///
+/// It keeps account of which stretch of bytes is what, so that a broken connection can give up
+/// the control operations, which the next one makes anew, and keep the messages.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    buffer: BytesMut,
+    runs: VecDeque<Run>,
+    limit: usize,
+    /// Messages accepted, handed to the transport, and known to have reached the server.
+    queued: u64,
+    transmitted: u64,
+    confirmed: u64,
+}
+
+/// A stretch of the buffer.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    len: usize,
+    /// How many messages it holds; zero for control operations.
+    messages: u64,
+}
+
+impl Outbound {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            runs: VecDeque::new(),
+            limit,
+            queued: 0,
+            transmitted: 0,
+            confirmed: 0,
+        }
+    }
+
+    /// Bytes not yet handed to the transport.
+    pub(super) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Messages not yet handed to the transport.
+    pub(super) fn messages(&self) -> u64 {
+        self.queued - self.transmitted
+    }
+
+    /// Messages accepted so far: what a PING that is written now will cover.
+    pub(super) fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    /// Appends control operations. They are few and short and not bounded by the limit.
+    pub(super) fn control(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        let before = self.buffer.len();
+        write(&mut self.buffer);
+        self.account(self.buffer.len() - before, 0);
+    }
+
+    /// Appends a message and returns its size on the wire.
+    pub(super) fn publish(
+        &mut self,
+        subject: &str,
+        reply: Option<&str>,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+    ) -> Result<usize, PublishError> {
+        // A single message may exceed the limit: else one that the server would take could
+        // never be sent.
+        if self.buffer.len() >= self.limit {
+            return Err(PublishError::BufferFull { limit: self.limit });
+        }
+        let len = encode::publish(&mut self.buffer, subject, reply, headers, payload);
+        self.account(len, 1);
+        self.queued += 1;
+        Ok(len)
+    }
+
+    fn account(&mut self, len: usize, messages: u64) {
+        match self.runs.back_mut() {
+            Some(run) if run.len < RUN && (run.messages > 0) == (messages > 0) => {
+                run.len += len;
+                run.messages += messages;
+            }
+            _ => self.runs.push_back(Run { len, messages }),
+        }
+    }
+
+    /// Takes bytes to send: whole operations, at most `max` bytes unless the first run alone
+    /// has more.
+    pub(super) fn transmit(&mut self, max: usize) -> Option<Bytes> {
+        let mut len = 0;
+        while let Some(&run) = self.runs.front() {
+            if len > 0 && len + run.len > max {
+                break;
+            }
+            len += run.len;
+            self.transmitted += run.messages;
+            self.runs.pop_front();
+        }
+        (len > 0).then(|| self.buffer.split_to(len).freeze())
+    }
+
+    /// The server has the first `covered` messages.
+    pub(super) fn confirm(&mut self, covered: u64) {
+        self.confirmed = self.confirmed.max(covered);
+    }
+
+    /// The connection is over: control operations are void, messages wait for the next one.
+    /// Returns how many messages were handed over and not confirmed.
+    pub(super) fn reset(&mut self) -> u64 {
+        if self.runs.iter().any(|run| run.messages == 0) {
+            let mut kept = BytesMut::with_capacity(self.buffer.len());
+            for run in &self.runs {
+                let bytes = self.buffer.split_to(run.len);
+                if run.messages > 0 {
+                    kept.extend_from_slice(&bytes);
+                }
+            }
+            self.buffer = kept;
+            self.runs.retain(|run| run.messages > 0);
+        }
+        let unconfirmed = self.transmitted.saturating_sub(self.confirmed);
+        self.confirmed = self.transmitted;
+        unconfirmed
+    }
+
+    /// Gives up every message that waits and returns how many there were.
+    pub(super) fn discard(&mut self) -> u64 {
+        let discarded = self.messages();
+        self.buffer = BytesMut::new();
+        self.runs.clear();
+        self.queued = self.transmitted;
+        discarded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publish(outbound: &mut Outbound, payload: &[u8]) -> Result<usize, PublishError> {
+        outbound.publish("s", None, None, payload)
+    }
+
+    #[test]
+    fn operations_keep_their_order_and_stay_whole() {
+        let mut outbound = Outbound::new(1 << 20);
+        outbound.control(|out| encode::subscribe(out, "s", None, 1));
+        publish(&mut outbound, b"1").unwrap();
+        outbound.control(encode::ping);
+        let first = outbound.transmit(1).unwrap();
+        assert_eq!(&first[..], b"SUB s 1\r\n");
+        let rest = outbound.transmit(1 << 20).unwrap();
+        assert_eq!(&rest[..], b"PUB s 1\r\n1\r\nPING\r\n");
+        assert_eq!(outbound.transmit(1 << 20), None);
+    }
+
+    #[test]
+    fn many_small_messages_are_cut_into_frames_between_messages() {
+        let mut outbound = Outbound::new(1 << 20);
+        for _ in 0..1_000 {
+            publish(&mut outbound, &[b'x'; 100]).unwrap();
+        }
+        let mut total = 0;
+        while let Some(bytes) = outbound.transmit(64 * 1024) {
+            assert!(bytes.len() <= 64 * 1024 + 200);
+            assert!(bytes.starts_with(b"PUB s 100\r\n") && bytes.ends_with(b"x\r\n"));
+            total += bytes.len();
+        }
+        assert_eq!(total, 1_000 * (11 + 100 + 2));
+    }
+
+    #[test]
+    fn a_broken_connection_keeps_messages_and_drops_control() {
+        let mut outbound = Outbound::new(1 << 20);
+        publish(&mut outbound, b"sent").unwrap();
+        outbound.transmit(1 << 20).unwrap();
+        publish(&mut outbound, b"kept").unwrap();
+        outbound.control(encode::ping);
+        publish(&mut outbound, b"too").unwrap();
+        assert_eq!(outbound.reset(), 1);
+        assert_eq!(outbound.reset(), 0, "told once");
+        assert_eq!(outbound.messages(), 2);
+        let bytes = outbound.transmit(1 << 20).unwrap();
+        assert_eq!(&bytes[..], b"PUB s 4\r\nkept\r\nPUB s 3\r\ntoo\r\n");
+    }
+
+    #[test]
+    fn confirmed_messages_are_not_told_as_lost() {
+        let mut outbound = Outbound::new(1 << 20);
+        publish(&mut outbound, b"a").unwrap();
+        let covered = outbound.queued();
+        publish(&mut outbound, b"b").unwrap();
+        outbound.transmit(1 << 20).unwrap();
+        outbound.confirm(covered);
+        assert_eq!(outbound.reset(), 1);
+    }
+
+    #[test]
+    fn the_limit_refuses_and_discarding_counts() {
+        let mut outbound = Outbound::new(20);
+        publish(&mut outbound, b"0123456789").unwrap();
+        assert_eq!(publish(&mut outbound, b"x"), Err(PublishError::BufferFull { limit: 20 }));
+        outbound.control(encode::ping);
+        assert_eq!(outbound.discard(), 1);
+        assert_eq!((outbound.len(), outbound.messages()), (0, 0));
+        publish(&mut outbound, b"x").unwrap();
+    }
+}

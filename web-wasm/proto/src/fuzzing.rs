@@ -1,0 +1,165 @@
+//! The bodies of the fuzz targets, which the property tests run too.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::codec::{DecodeError, Decoder, Limits};
+use crate::connection::{Auth, Config, Connection, Event, FlushId, RequestId, TransportClosed};
+use crate::op::ServerOp;
+use crate::subject::Subject;
+use crate::time::Instant;
+
+/// Everything that a decoder reads from `portions`: the operations and the error that ended them.
+pub fn decode_all<'a>(
+    portions: impl IntoIterator<Item = &'a [u8]>,
+    limits: Limits,
+) -> (Vec<ServerOp>, Option<DecodeError>) {
+    let mut decoder = Decoder::new(limits);
+    let mut ops = Vec::new();
+    for portion in portions {
+        decoder.feed(Bytes::copy_from_slice(portion));
+        loop {
+            match decoder.next_op() {
+                Ok(Some(op)) => ops.push(op),
+                Ok(None) => break,
+                Err(error) => return (ops, Some(error)),
+            }
+        }
+    }
+    (ops, None)
+}
+
+/// Decodes `bytes` in one piece, byte by byte, and cut at `cuts`: all must agree.
+///
+/// # Panics
+/// When they do not agree.
+pub fn assert_splits_agree(bytes: &[u8], mut cuts: Vec<usize>) {
+    let limits = Limits { control_line: 256, payload: 4_096, headers: 1_024 };
+    let whole = decode_all([bytes], limits);
+    assert_eq!(decode_all(bytes.chunks(1), limits), whole, "byte by byte");
+    cuts.sort_unstable();
+    let mut start = 0;
+    let portions = cuts.into_iter().chain([bytes.len()]).map(|cut| {
+        let end = cut.clamp(start, bytes.len());
+        let portion = &bytes[start..end];
+        start = end;
+        portion
+    });
+    assert_eq!(decode_all(portions.collect::<Vec<_>>(), limits), whole, "cut");
+}
+
+/// Drives a connection by a script: each byte chooses a call, and the bytes after it are its
+/// arguments.
+///
+/// # Panics
+/// When a message is sent twice, a flush or request is decided twice, or something is said
+/// after the connection was closed.
+pub fn drive_connection(script: &[u8]) {
+    let mut driver = Driver::new();
+    let mut rest = script;
+    while let Some((&call, arguments)) = rest.split_first() {
+        let len = arguments.first().map_or(0, |&len| usize::from(len) % 24);
+        let (arguments, left) = arguments.split_at(arguments.len().min(len + 1));
+        driver.step(call, arguments.get(1..).unwrap_or_default());
+        rest = left;
+    }
+    driver.finish();
+}
+
+struct Driver {
+    connection: Connection,
+    now: Instant,
+    published: u64,
+    transmitted: u64,
+    requests: BTreeSet<RequestId>,
+    flushes: BTreeSet<FlushId>,
+}
+
+impl Driver {
+    fn new() -> Self {
+        let config = Config { outbound_limit: 512, ..Config::default() };
+        Self {
+            connection: Connection::new(config, [3; 32]),
+            now: Instant::ORIGIN,
+            published: 0,
+            transmitted: 0,
+            requests: BTreeSet::new(),
+            flushes: BTreeSet::new(),
+        }
+    }
+
+    fn step(&mut self, call: u8, arguments: &[u8]) {
+        const INFO: &[u8] = b"INFO {\"server_id\":\"S\",\"headers\":true,\"max_payload\":64}\r\n";
+        let text = String::from_utf8_lossy(arguments);
+        let second = Duration::from_secs(1);
+        match call % 16 {
+            0 => self.connection.dialing(self.now),
+            1 => self.connection.handle_input(self.now, Bytes::from_static(INFO)),
+            2 => self.connection.authenticate(self.now, Auth::default()),
+            3 => self.connection.handle_input(self.now, Bytes::from_static(b"PONG\r\n")),
+            4 => self.connection.handle_input(self.now, Bytes::copy_from_slice(arguments)),
+            5 => self.connection.handle_input(self.now, Bytes::from_static(b"MSG a 1 1\r\nx\r\n")),
+            6 => {
+                let closed = TransportClosed { code: 1006, reason: ByteString::new() };
+                self.connection.handle_closed(self.now, closed);
+            }
+            7 => {
+                self.now = self.now + second * u32::from(call);
+                self.connection.handle_timeout(self.now);
+            }
+            8 | 9 => {
+                let payload = &[b'x'; 255][..usize::from(call)];
+                let published = self.connection.publish("a.b", None, None, payload);
+                self.published += u64::from(published.is_ok());
+            }
+            10 => drop(self.connection.subscribe(&Subject::from(&*text), None)),
+            11 => self
+                .connection
+                .unsubscribe(u64::from(call / 16), arguments.first().map(|&m| m.into())),
+            12 => {
+                let subject = Subject::from_static("q");
+                if let Ok(id) = self.connection.request(self.now, &subject, None, b"", second) {
+                    self.published += 1;
+                    self.requests.insert(id);
+                }
+            }
+            13 => self.flushes.extend(self.connection.flush(self.now, second)),
+            14 => self.connection.authentication_failed(self.now, &text),
+            _ if arguments.len() > 20 => drop(self.connection.close(self.now)),
+            _ => self.connection.reconnect(self.now),
+        }
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::Response { request, .. } => assert!(self.requests.remove(&request)),
+                Event::Flushed { flush, .. } => assert!(self.flushes.remove(&flush)),
+                _ => {}
+            }
+        }
+        while let Some(bytes) = self.connection.poll_transmit(64) {
+            assert!(!bytes.is_empty() && bytes.ends_with(b"\r\n"));
+            let messages = bytes.split(|&b| b == b'\n').filter(|line| line.starts_with(b"PUB "));
+            self.transmitted += messages.count() as u64;
+        }
+        assert!(self.transmitted <= self.published, "a message was sent twice");
+    }
+
+    fn finish(mut self) {
+        self.connection.close(self.now);
+        self.drain();
+        assert!(self.requests.is_empty() && self.flushes.is_empty(), "each is decided");
+        assert_eq!(self.published, self.connection.statistics().out_messages);
+        self.connection.dialing(self.now);
+        self.connection.handle_input(self.now, Bytes::from_static(b"PING\r\n"));
+        assert_eq!(self.connection.poll_event(), None);
+        assert_eq!(self.connection.poll_transmit(64), None);
+    }
+}

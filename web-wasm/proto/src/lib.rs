@@ -1,0 +1,59 @@
+//! The NATS client protocol, without I/O.
+//!
+//! This crate knows every byte of the [client protocol] and nothing of sockets, clocks or
+//! randomness: bytes and time come in as arguments, effects go out as values. That makes it
+//! deterministic, so that a test can replay any split of the input at any moment, and lets
+//! one core serve a browser's WebSocket and a native transport alike.
+//!
+//! | unit | what it is for |
+//! |---|---|
+//! | [`Connection`] | the state machine: handshake, subscriptions, requests, keep-alive, outbound buffer |
+//! | [`ServerPool`] | which server to dial, and when |
+//! | [`codec`] | bytes to operations and back, with limits |
+//! | [`Subject`], [`subject::matches`] | names, checked and matched |
+//! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
+//!
+//! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
+//!
+//! [client protocol]: https://docs.nats.io/reference/reference-protocols/nats-protocol
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod codec;
+pub mod connection;
+mod header;
+mod info;
+mod message;
+mod nuid;
+mod op;
+mod pool;
+mod server_addr;
+mod server_error;
+mod status;
+pub mod subject;
+mod time;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
+pub use connection::{Config, Connection, Event};
+pub use header::{HeaderError, HeaderMap, HeaderName, HeaderValue};
+pub use info::{ConnectInfo, ServerInfo};
+pub use message::Message;
+pub use nuid::Nuid;
+pub use op::ServerOp;
+pub use pool::{Backoff, Dial, ServerPool};
+pub use server_addr::{ServerAddr, ServerAddrError};
+pub use server_error::{Operation, ServerError};
+pub use status::StatusCode;
+pub use subject::{Subject, SubjectError};
+pub use time::Instant;
+
+// The string and byte types of the public API.
+pub use bytes::Bytes;
+pub use bytestring::ByteString;
