@@ -104,6 +104,11 @@ impl ServerPool {
         Self { servers: known, backoff, max_attempts, attempts: 0, rng }
     }
 
+    /// Bounds the failures in a row from now on, as in [`ServerPool::new`].
+    pub fn set_max_attempts(&mut self, max_attempts: Option<u32>) {
+        self.max_attempts = max_attempts;
+    }
+
     /// The servers known now, in the order in which they would be tried.
     pub fn servers(&self) -> impl Iterator<Item = &ServerAddr> {
         self.servers.iter().map(|server| &server.addr)

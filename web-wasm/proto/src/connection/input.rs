@@ -1,6 +1,5 @@
 //! What the server says, taken in.
 
-use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::error::{EndReason, FlushError, RequestError};
@@ -33,7 +32,7 @@ impl Connection {
                 None
             }
             ServerOp::Info(info) => {
-                self.handle_info(info);
+                self.handle_info(*info);
                 None
             }
             ServerOp::Ok => None,
@@ -98,8 +97,8 @@ impl Connection {
         }
     }
 
-    fn handle_info(&mut self, info: Box<ServerInfo>) {
-        let previous = core::mem::replace(&mut self.info, *info);
+    fn handle_info(&mut self, info: ServerInfo) {
+        let previous = core::mem::replace(&mut self.info, info);
         if let Phase::Dialing { deadline } = self.phase {
             self.phase = Phase::Challenged { deadline };
             self.events.push_back(Event::Challenge(Challenge {

@@ -168,6 +168,11 @@ impl Connection {
         self.outbound.len()
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to give.
+    pub fn has_outbound(&self) -> bool {
+        !self.handshake.is_empty() || (self.is_connected() && self.outbound.len() > 0)
+    }
+
     /// Whether [`publish`](Self::publish) has room.
     pub fn has_capacity(&self) -> bool {
         self.outbound.len() < self.config.outbound_limit

@@ -1,0 +1,87 @@
+//! Who the client is.
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod http;
+pub(crate) mod key;
+
+use core::future::Future;
+use std::rc::Rc;
+
+use nats_proto::ServerError;
+use nats_proto::connection::{Auth, Challenge};
+
+use crate::credentials::key::UserKey;
+use crate::platform::LocalBoxFuture;
+
+/// Names the client to a server.
+///
+/// It is asked anew for each connection, so that a credential may be replaced between two.
+pub trait Credentials {
+    /// The answer to a server's challenge. It has to come within the connection timeout.
+    ///
+    /// # Errors
+    /// [`AuthError`] when there is none; the attempt then fails, and the next one asks again.
+    fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>>;
+
+    /// The server refused, or ended, what the last answer was accepted for. A provider that
+    /// keeps a credential forgets it here, lest it offer it again.
+    fn refused(&self, _error: &ServerError) {}
+}
+
+impl<T: Credentials + ?Sized> Credentials for Rc<T> {
+    fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        (**self).authenticate(challenge)
+    }
+
+    fn refused(&self, error: &ServerError) {
+        (**self).refused(error);
+    }
+}
+
+/// Why a client could not name itself, in words that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AuthError(String);
+
+impl AuthError {
+    /// An error of these words. They must hold no secret: they are shown and logged.
+    pub fn new(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
+
+/// The same answer to every challenge, for what needs no signature.
+pub(crate) struct Fixed(pub(crate) Auth);
+
+impl Credentials for Fixed {
+    fn authenticate(&self, _: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        let auth = self.0.clone();
+        Box::pin(async move { Ok(auth) })
+    }
+}
+
+/// A key that the server knows, with or without a JWT about it.
+pub(crate) struct Signed {
+    pub(crate) jwt: Option<String>,
+    pub(crate) key: Rc<UserKey>,
+}
+
+impl Credentials for Signed {
+    fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        let auth = self.key.answer(&challenge, self.jwt.clone());
+        Box::pin(async move { auth })
+    }
+}
+
+/// An asynchronous function as credentials.
+pub(crate) struct Callback<F>(pub(crate) F);
+
+impl<F, Fut> Credentials for Callback<F>
+where
+    F: Fn(Challenge) -> Fut,
+    Fut: Future<Output = Result<Auth, AuthError>> + 'static,
+{
+    fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        Box::pin((self.0)(challenge))
+    }
+}

@@ -1,0 +1,126 @@
+//! What happens to a connection, as a stream.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use futures_core::Stream;
+use nats_proto::connection::DisconnectReason;
+use nats_proto::{ServerAddr, ServerError, Subject};
+
+/// How many events wait for a listener that does not read them.
+const CAPACITY: usize = 1_024;
+
+/// Something that happened to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A server let the client in and every subscription is in place.
+    Connected {
+        /// The address that was dialled.
+        server: ServerAddr,
+        /// The name that the server gives itself.
+        server_name: String,
+    },
+    /// A connection that was there is over.
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+        /// How many messages were handed to the browser without the server's confirmation. They
+        /// may have arrived or not, and are not sent again.
+        unconfirmed: u64,
+    },
+    /// An attempt at a connection failed.
+    ConnectFailed {
+        /// The address that was dialled.
+        server: ServerAddr,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// A server is about to be dialled.
+    Connecting {
+        /// The address.
+        server: ServerAddr,
+        /// How long the client waits first.
+        wait: Duration,
+        /// Which attempt it is since the last connection, from 1.
+        attempt: u32,
+    },
+    /// The server is about to stop. The client moves if it knows another.
+    LameDuckMode,
+    /// The servers that may be dialled have changed: some joined the cluster, or left it.
+    ServersChanged,
+    /// A subscription's queue is full, and messages for it are dropped until it is read.
+    SlowConsumer {
+        /// What it is subscribed to.
+        subject: Subject,
+    },
+    /// The server said that something went wrong. If it belongs to a subscription, that one
+    /// ends; if to a request, that one fails.
+    ServerError(ServerError),
+    /// The client is closed, and nothing more happens.
+    Closed {
+        /// Why: the caller's wish, or what the last attempt failed of.
+        reason: DisconnectReason,
+        /// How many messages were never handed to the browser.
+        discarded: u64,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct EventQueue {
+    events: RefCell<VecDeque<Event>>,
+    waker: RefCell<Option<Waker>>,
+    dropped: Cell<u64>,
+    closed: Cell<bool>,
+}
+
+impl EventQueue {
+    pub(crate) fn push(&self, event: Event) {
+        self.closed.set(matches!(event, Event::Closed { .. }));
+        let mut events = self.events.borrow_mut();
+        // The last word is never dropped.
+        if events.len() < CAPACITY || self.closed.get() {
+            events.push_back(event);
+        } else {
+            self.dropped.set(self.dropped.get() + 1);
+        }
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The events of a connection from the moment that the stream was made; ends after
+/// [`Event::Closed`].
+///
+/// Up to 1,024 wait to be read; of what comes beyond that only the number is kept.
+#[derive(Debug)]
+pub struct Events {
+    pub(crate) queue: Rc<EventQueue>,
+}
+
+impl Events {
+    /// How many events were dropped because nobody read the stream.
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped.get()
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        match self.queue.events.borrow_mut().pop_front() {
+            Some(event) => Poll::Ready(Some(event)),
+            None if self.queue.closed.get() => Poll::Ready(None),
+            None => {
+                self.queue.waker.replace(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A NATS client for the browser: Rust, compiled to WASM, speaking NATS to nats-server's own
+//! websocket listener. There is no server of ours in between.
+//!
+//! Names and shapes follow [async-nats], so that code moves between server and browser by
+//! changing an import. What differs: a [`Client`] stays on its thread, as everything in a browser
+//! does, and every error is an enum of its own.
+//!
+//! ```no_run
+//! # #[cfg(target_arch = "wasm32")]
+//! # async fn example() -> Result<(), Box<dyn core::error::Error>> {
+//! use futures_util::StreamExt;
+//!
+//! let client = web_wasm::connect("wss://nats.example.com").await?;
+//! let mut updates = client.subscribe("updates.>").await?;
+//! client.publish("updates.hello", "from the browser".into()).await?;
+//! while let Some(message) = updates.next().await {
+//!     web_sys::console::log_2(&(&*message.subject).into(), &message.payload.len().into());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to do this | use |
+//! |---|---|
+//! | connect, with credentials and options | [`ConnectOptions`], `connect` |
+//! | publish, subscribe, request, flush, close | [`Client`] |
+//! | read messages | [`Subscriber`], a bounded stream |
+//! | watch the connection | [`Client::events`] |
+//! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
+//! | run outside a browser | [`ConnectOptions::connect_with`] |
+//!
+//! [async-nats]: https://docs.rs/async-nats
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod credentials;
+mod driver;
+mod error;
+mod event;
+mod options;
+pub mod platform;
+mod shared;
+mod subscriber;
+pub mod transport;
+
+pub use client::{Client, Request, State};
+#[cfg(target_arch = "wasm32")]
+pub use credentials::http::{Grant, HttpCredentials, HttpCredentialsError};
+pub use credentials::key::{UserKey, UserKeyError};
+pub use credentials::{AuthError, Credentials};
+pub use error::ConnectError;
+pub use event::{Event, Events};
+pub use options::{ConnectOptions, ToServerAddrs};
+pub use subscriber::Subscriber;
+
+pub use nats_proto::connection::{
+    Auth, Challenge, DisconnectReason, EndReason, FlushError, PublishError, RequestError,
+    Statistics, SubscribeError,
+};
+pub use nats_proto::{
+    Backoff, Bytes, HeaderError, HeaderMap, HeaderName, HeaderValue, Message, Operation,
+    ServerAddr, ServerAddrError, ServerError, ServerInfo, StatusCode, Subject, SubjectError,
+    subject,
+};
+
+/// Connects with the default [`ConnectOptions`].
+///
+/// # Errors
+/// As [`ConnectOptions::connect`].
+#[cfg(target_arch = "wasm32")]
+pub async fn connect(addrs: impl ToServerAddrs) -> Result<Client, ConnectError> {
+    ConnectOptions::new().connect(addrs).await
+}

@@ -1,0 +1,344 @@
+//! How to connect.
+
+use core::fmt;
+use core::future::Future;
+use core::time::Duration;
+use std::rc::Rc;
+
+use nats_proto::connection::{Auth, Challenge, Config};
+use nats_proto::{Backoff, ServerAddr, ServerAddrError};
+
+use crate::client::Client;
+use crate::credentials::key::UserKey;
+use crate::credentials::{AuthError, Callback, Credentials, Fixed, Signed};
+use crate::error::ConnectError;
+use crate::platform::Runtime;
+
+/// The options of a connection, each with its default.
+///
+/// ```no_run
+/// # #[cfg(target_arch = "wasm32")]
+/// # async fn example() -> Result<(), web_wasm::ConnectError> {
+/// use std::time::Duration;
+///
+/// let client = web_wasm::ConnectOptions::new()
+///     .name("dashboard")
+///     .ping_interval(Duration::from_secs(15))
+///     .retry_on_initial_connect()
+///     .connect(["wss://n1.example.com", "wss://n2.example.com"])
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ConnectOptions {
+    pub(crate) config: Config,
+    pub(crate) backoff: Backoff,
+    pub(crate) max_reconnects: Option<u32>,
+    pub(crate) retain_servers_order: bool,
+    pub(crate) ignore_discovered_servers: bool,
+    pub(crate) retry_on_initial_connect: bool,
+    pub(crate) subscription_capacity: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) flush_timeout: Duration,
+    pub(crate) credentials: Rc<dyn Credentials>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            backoff: Backoff::default(),
+            max_reconnects: None,
+            retain_servers_order: false,
+            ignore_discovered_servers: false,
+            retry_on_initial_connect: false,
+            subscription_capacity: 65_536,
+            request_timeout: Duration::from_secs(10),
+            flush_timeout: Duration::from_secs(10),
+            credentials: Rc::new(Fixed(Auth::default())),
+        }
+    }
+}
+
+impl ConnectOptions {
+    /// All defaults: no credentials, endless reconnects.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A name for the client, shown in the server's monitoring.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.config.name = Some(name.into());
+        self
+    }
+
+    /// Who the client is, asked for each connection.
+    #[must_use]
+    pub fn credentials(mut self, credentials: impl Credentials + 'static) -> Self {
+        self.credentials = Rc::new(credentials);
+        self
+    }
+
+    /// Who the client is, by an asynchronous function that answers a server's challenge.
+    #[must_use]
+    pub fn auth_callback<F, Fut>(self, callback: F) -> Self
+    where
+        F: Fn(Challenge) -> Fut + 'static,
+        Fut: Future<Output = Result<Auth, AuthError>> + 'static,
+    {
+        self.credentials(Callback(callback))
+    }
+
+    /// The client is the user of this JWT, and holds its key.
+    #[must_use]
+    pub fn jwt(self, jwt: impl Into<String>, key: Rc<UserKey>) -> Self {
+        self.credentials(Signed { jwt: Some(jwt.into()), key })
+    }
+
+    /// The client holds this key, which the server knows.
+    #[must_use]
+    pub fn nkey(self, key: Rc<UserKey>) -> Self {
+        self.credentials(Signed { jwt: None, key })
+    }
+
+    /// The client has this name and password.
+    #[must_use]
+    pub fn user_and_password(self, user: impl Into<String>, pass: impl Into<String>) -> Self {
+        let (user, pass) = (Some(user.into()), Some(pass.into()));
+        self.credentials(Fixed(Auth { user, pass, ..Auth::default() }))
+    }
+
+    /// The client holds this token.
+    #[must_use]
+    pub fn token(self, token: impl Into<String>) -> Self {
+        self.credentials(Fixed(Auth { token: Some(token.into()), ..Auth::default() }))
+    }
+
+    /// What inboxes begin with. Default: `_INBOX`. A credential usually allows only its own.
+    #[must_use]
+    pub fn custom_inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.config.inbox_prefix = prefix.into();
+        self
+    }
+
+    /// The client does not get the messages that it publishes itself.
+    #[must_use]
+    pub fn no_echo(mut self) -> Self {
+        self.config.echo = false;
+        self
+    }
+
+    /// How often the server is asked whether it is there. Default: 25 seconds.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.config.ping_interval = interval;
+        self
+    }
+
+    /// How long an attempt may take from dialling until the server has let the client in,
+    /// credentials included. Default: 5 seconds.
+    #[must_use]
+    pub fn connection_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a request waits for its answer by default. Default: 10 seconds.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long a flush waits for the server. Default: 10 seconds.
+    #[must_use]
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = timeout;
+        self
+    }
+
+    /// How many messages a subscription holds for a reader that is slower than they come.
+    /// Beyond that they are dropped and counted. Default: 65,536; at least 1.
+    #[must_use]
+    pub fn subscription_capacity(mut self, capacity: usize) -> Self {
+        self.subscription_capacity = capacity.max(1);
+        self
+    }
+
+    /// How many bytes may wait to be sent before publishing waits. Default: 8 MiB.
+    #[must_use]
+    pub fn outbound_limit(mut self, bytes: usize) -> Self {
+        self.config.outbound_limit = bytes;
+        self
+    }
+
+    /// How long servers rest between attempts. Default: 250 milliseconds to 8 seconds.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// After how many failed attempts in a row the client closes. Default: `None`, never.
+    #[must_use]
+    pub fn max_reconnects(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.max_reconnects = attempts.into();
+        self
+    }
+
+    /// Servers are tried in the order given, instead of a random one.
+    #[must_use]
+    pub fn retain_servers_order(mut self) -> Self {
+        self.retain_servers_order = true;
+        self
+    }
+
+    /// Only the servers given are ever dialled, whatever others the cluster has.
+    #[must_use]
+    pub fn ignore_discovered_servers(mut self) -> Self {
+        self.ignore_discovered_servers = true;
+        self
+    }
+
+    /// Connecting gives a client at once and goes on trying behind it, instead of giving up when
+    /// every server was tried once.
+    #[must_use]
+    pub fn retry_on_initial_connect(mut self) -> Self {
+        self.retry_on_initial_connect = true;
+        self
+    }
+
+    /// Connects, in a browser's window or worker.
+    ///
+    /// # Errors
+    /// - [`ConnectError::NoServers`] and [`ConnectError::InvalidServerAddr`] for the addresses.
+    /// - [`ConnectError::InvalidInboxPrefix`] for the inbox prefix.
+    /// - [`ConnectError::NotConnected`] when every server was tried once; not with
+    ///   [`retry_on_initial_connect`](Self::retry_on_initial_connect).
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    #[cfg(target_arch = "wasm32")]
+    pub async fn connect(self, addrs: impl ToServerAddrs) -> Result<Client, ConnectError> {
+        self.connect_with(Runtime::browser(), addrs).await
+    }
+
+    /// Connects in other surroundings than a browser.
+    ///
+    /// # Errors
+    /// - [`ConnectError::NoServers`] and [`ConnectError::InvalidServerAddr`] for the addresses.
+    /// - [`ConnectError::InvalidInboxPrefix`] for the inbox prefix.
+    /// - [`ConnectError::NoEntropy`] when the system gives no random bytes.
+    /// - [`ConnectError::NotConnected`] when every server was tried once; not with
+    ///   [`retry_on_initial_connect`](Self::retry_on_initial_connect).
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    pub async fn connect_with(
+        self,
+        runtime: Runtime,
+        addrs: impl ToServerAddrs,
+    ) -> Result<Client, ConnectError> {
+        Client::connect(self, runtime, addrs.to_server_addrs()?).await
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("config", &self.config)
+            .field("backoff", &self.backoff)
+            .field("max_reconnects", &self.max_reconnects)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What names servers: one address or several.
+pub trait ToServerAddrs {
+    /// The addresses.
+    ///
+    /// # Errors
+    /// [`ConnectError::InvalidServerAddr`] for the first that is malformed.
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError>;
+}
+
+impl ToServerAddrs for str {
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        let parsed = self.parse().map_err(|source: ServerAddrError| {
+            let address = self.rsplit('@').next().unwrap_or_default().to_owned();
+            ConnectError::InvalidServerAddr { address, source }
+        });
+        Ok(vec![parsed?])
+    }
+}
+
+impl ToServerAddrs for String {
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        self.as_str().to_server_addrs()
+    }
+}
+
+impl ToServerAddrs for ServerAddr {
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        Ok(vec![self.clone()])
+    }
+}
+
+impl<T: ToServerAddrs> ToServerAddrs for [T] {
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        let mut addrs = Vec::with_capacity(self.len());
+        for item in self {
+            addrs.extend(item.to_server_addrs()?);
+        }
+        Ok(addrs)
+    }
+}
+
+impl<T: ToServerAddrs, const N: usize> ToServerAddrs for [T; N] {
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        self.as_slice().to_server_addrs()
+    }
+}
+
+impl<T: ToServerAddrs> ToServerAddrs for Vec<T> {
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        self.as_slice().to_server_addrs()
+    }
+}
+
+impl<T: ToServerAddrs + ?Sized> ToServerAddrs for &T {
+    fn to_server_addrs(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        (**self).to_server_addrs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_one_or_many() {
+        let one = "ws://a:1".to_server_addrs().unwrap();
+        assert_eq!(["ws://a:1"].to_server_addrs().unwrap(), one);
+        assert_eq!(vec![String::from("ws://a:1")].to_server_addrs().unwrap(), one);
+        assert_eq!(one.to_server_addrs().unwrap(), one);
+        assert_eq!(["ws://a:1", "ws://b:1"].to_server_addrs().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_error_repeats_no_secret() {
+        let error = "ws://user:s3cret@host".to_server_addrs().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+        assert_eq!(
+            error,
+            ConnectError::InvalidServerAddr {
+                address: "host".into(),
+                source: ServerAddrError::Credentials
+            }
+        );
+        let options = ConnectOptions::new().user_and_password("me", "s3cret").token("s3cret");
+        assert!(!format!("{options:?}").contains("s3cret"));
+    }
+}

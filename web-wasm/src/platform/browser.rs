@@ -1,0 +1,53 @@
+//! The browser as a platform, in a window or a worker.
+
+use core::time::Duration;
+
+use gloo_timers::future::TimeoutFuture;
+use js_sys::Reflect;
+use nats_proto::Instant;
+use wasm_bindgen::JsCast;
+use web_sys::Performance;
+
+use super::{LocalBoxFuture, NoEntropy, Platform};
+
+/// The longest timer that browsers keep; longer ones fire at once.
+const LONGEST_TIMER: u32 = i32::MAX as u32;
+
+#[derive(Debug)]
+pub(crate) struct Browser {
+    performance: Option<Performance>,
+}
+
+impl Browser {
+    pub(crate) fn new() -> Self {
+        let performance = Reflect::get(&js_sys::global(), &"performance".into()).ok();
+        Self { performance: performance.and_then(|value| value.dyn_into().ok()) }
+    }
+}
+
+impl Platform for Browser {
+    fn now(&self) -> Instant {
+        // Every window and worker has `performance`; where it were missing the wall clock
+        // would have to do.
+        let millis = self.performance.as_ref().map_or_else(js_sys::Date::now, Performance::now);
+        let elapsed = Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default();
+        Instant::from_origin(elapsed)
+    }
+
+    fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
+        // Rounded up, lest it fire before its time.
+        let millis = duration.as_micros().div_ceil(1_000);
+        let millis = u32::try_from(millis).unwrap_or(LONGEST_TIMER).min(LONGEST_TIMER);
+        Box::pin(TimeoutFuture::new(millis))
+    }
+
+    fn entropy(&self) -> Result<[u8; 32], NoEntropy> {
+        let mut entropy = [0; 32];
+        getrandom_02::getrandom(&mut entropy).map_err(|_| NoEntropy)?;
+        Ok(entropy)
+    }
+
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
+        wasm_bindgen_futures::spawn_local(task);
+    }
+}

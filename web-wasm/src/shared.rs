@@ -1,0 +1,140 @@
+//! What a client's handles and its driver share.
+
+use core::task::Waker;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use futures_channel::oneshot;
+use hashbrown::HashMap;
+use nats_proto::connection::{self, FlushError, FlushId, RequestId, Response};
+use nats_proto::{Connection, Message};
+
+use crate::client::State;
+use crate::event::{Event, EventQueue};
+use crate::options::ConnectOptions;
+use crate::platform::Runtime;
+use crate::subscriber::{Queue, Queued};
+
+/// The connection and everybody who waits for something of it.
+///
+/// No borrow of a cell lasts while foreign code runs: wakers schedule, they do not call back.
+pub(crate) struct Shared {
+    pub(crate) options: ConnectOptions,
+    pub(crate) runtime: Runtime,
+    pub(crate) inner: RefCell<Inner>,
+    pub(crate) state: Cell<State>,
+    driver: RefCell<Option<Waker>>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) connection: Connection,
+    pub(crate) queues: HashMap<u64, Rc<Queue>>,
+    pub(crate) responses: HashMap<RequestId, oneshot::Sender<Response>>,
+    pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
+    pub(crate) publishers: Vec<Waker>,
+    listeners: Vec<Weak<EventQueue>>,
+    /// Set by a handle that closed the connection: how many messages that gave up.
+    pub(crate) closed: Option<u64>,
+    /// Set by a handle that wants servers dialled at once.
+    pub(crate) wake: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(options: ConnectOptions, runtime: Runtime, connection: Connection) -> Self {
+        let inner = Inner {
+            connection,
+            queues: HashMap::new(),
+            responses: HashMap::new(),
+            flushes: HashMap::new(),
+            publishers: Vec::new(),
+            listeners: Vec::new(),
+            closed: None,
+            wake: false,
+        };
+        Self {
+            options,
+            runtime,
+            inner: RefCell::new(inner),
+            state: Cell::new(State::Pending),
+            driver: RefCell::new(None),
+        }
+    }
+
+    /// The driver has something to do.
+    pub(crate) fn wake_driver(&self) {
+        if let Some(waker) = &*self.driver.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn register_driver(&self, waker: &Waker) {
+        let mut driver = self.driver.borrow_mut();
+        match &*driver {
+            Some(known) if known.will_wake(waker) => {}
+            _ => *driver = Some(waker.clone()),
+        }
+    }
+
+    pub(crate) fn emit(&self, event: &Event) {
+        self.inner.borrow_mut().emit(event);
+    }
+}
+
+impl Inner {
+    pub(crate) fn listen(&mut self) -> Rc<EventQueue> {
+        let queue = Rc::new(EventQueue::default());
+        self.listeners.push(Rc::downgrade(&queue));
+        queue
+    }
+
+    pub(crate) fn emit(&mut self, event: &Event) {
+        self.listeners.retain(|listener| match listener.upgrade() {
+            Some(queue) => {
+                queue.push(event.clone());
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Sorts out what the connection has to tell: messages and results go to those who wait for
+    /// them, the rest to `rest`.
+    pub(crate) fn dispatch(&mut self, rest: &mut Vec<connection::Event>) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                connection::Event::Message { sid, message } => self.deliver(sid, message),
+                connection::Event::SubscriptionEnded { sid, reason } => {
+                    if let Some(queue) = self.queues.remove(&sid) {
+                        queue.end(reason);
+                    }
+                }
+                connection::Event::Response { request, result } => {
+                    if let Some(waiting) = self.responses.remove(&request) {
+                        waiting.send(result).ok();
+                    }
+                }
+                connection::Event::Flushed { flush, result } => {
+                    if let Some(waiting) = self.flushes.remove(&flush) {
+                        waiting.send(result).ok();
+                    }
+                }
+                other => rest.push(other),
+            }
+        }
+    }
+
+    fn deliver(&mut self, sid: u64, message: Message) {
+        let Some(queue) = self.queues.get(&sid) else { return };
+        if queue.push(message) == Queued::FirstDropped {
+            let subject = queue.subject.clone();
+            self.emit(&Event::SlowConsumer { subject });
+        }
+    }
+
+    /// Lets those publish again who wait for room.
+    pub(crate) fn wake_publishers(&mut self) {
+        for waker in self.publishers.drain(..) {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What carries the protocol's bytes: a websocket, whoever provides it.
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod websys;
+
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use nats_proto::ServerAddr;
+pub use nats_proto::connection::TransportClosed;
+
+/// Something that a transport has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportEvent {
+    /// Bytes from the server, in order.
+    Input(Bytes),
+    /// It is over, or never came to be. Nothing follows.
+    Closed(TransportClosed),
+}
+
+/// One websocket, from the moment that its opening begins.
+///
+/// Dropping it closes it and lets go of everything that it holds.
+pub trait Transport {
+    /// The next thing to tell. The waker is woken when there is more, and also when the
+    /// transport opens.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<TransportEvent>;
+
+    /// Whether it takes more bytes now.
+    fn writable(&self) -> Writable;
+
+    /// Hands over bytes to be sent as one websocket message. If that fails, the transport ends,
+    /// and [`Transport::poll_event`] tells it.
+    fn send(&mut self, bytes: &[u8]);
+
+    /// Begins the closing handshake with a code that an application may send (RFC 6455 §7.4).
+    fn close(&mut self, code: u16, reason: &str);
+}
+
+/// Whether a transport takes more bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writable {
+    /// Yes.
+    Now,
+    /// Not while it holds so many; it can't tell when that ends, so ask again soon.
+    AskAgain,
+    /// Not before it is open, which wakes the waker.
+    WhenOpen,
+}
+
+/// Opens transports.
+pub trait Dialer {
+    /// Begins to open one.
+    ///
+    /// # Errors
+    /// [`TransportClosed`] when the address is refused before anything is sent.
+    fn dial(&self, addr: &ServerAddr) -> Result<Box<dyn Transport>, TransportClosed>;
+}

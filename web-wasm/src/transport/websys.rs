@@ -1,0 +1,156 @@
+//! The browser's WebSocket. No other file names it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use js_sys::{ArrayBuffer, Uint8Array};
+use nats_proto::{ByteString, ServerAddr};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
+
+use super::{Dialer, Transport, TransportClosed, TransportEvent, Writable};
+
+/// How many bytes the browser may hold unsent before no more are handed to it.
+const HIGH_WATER: u32 = 1 << 20;
+
+/// The code for a connection that ended without a closing handshake (RFC 6455 §7.4.1).
+const ABNORMAL_CLOSURE: u16 = 1006;
+
+/// Opens the browser's websockets, in a window or a worker.
+#[derive(Debug)]
+pub(crate) struct WebSysDialer;
+
+impl Dialer for WebSysDialer {
+    fn dial(&self, addr: &ServerAddr) -> Result<Box<dyn Transport>, TransportClosed> {
+        // The constructor throws on an address that it can't parse, on ws:// from a page that
+        // came by https, and where the content security policy forbids the address.
+        match WebSocket::new(&addr.to_string()) {
+            Ok(socket) => Ok(Box::new(WebSysTransport::new(socket))),
+            Err(error) => {
+                let reason = error.dyn_ref::<js_sys::Error>().map(|e| String::from(e.message()));
+                let reason = reason.unwrap_or_else(|| "the browser refused the address".into());
+                Err(TransportClosed { code: ABNORMAL_CLOSURE, reason: reason.into() })
+            }
+        }
+    }
+}
+
+/// What the handlers and the transport share.
+#[derive(Default)]
+struct State {
+    events: RefCell<VecDeque<TransportEvent>>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl State {
+    fn push(&self, event: TransportEvent) {
+        self.events.borrow_mut().push_back(event);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+struct WebSysTransport {
+    socket: WebSocket,
+    state: Rc<State>,
+    // The handlers live as long as the socket may call them.
+    _on_open: Closure<dyn FnMut()>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_close: Closure<dyn FnMut(CloseEvent)>,
+}
+
+impl WebSysTransport {
+    fn new(socket: WebSocket) -> Self {
+        socket.set_binary_type(BinaryType::Arraybuffer);
+        let state = Rc::new(State::default());
+
+        let on_open = Closure::<dyn FnMut()>::new({
+            let state = Rc::clone(&state);
+            move || state.wake()
+        });
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
+            let state = Rc::clone(&state);
+            move |event: MessageEvent| state.push(TransportEvent::Input(input(&event)))
+        });
+        let on_close = Closure::<dyn FnMut(CloseEvent)>::new({
+            let state = Rc::clone(&state);
+            move |event: CloseEvent| {
+                let reason = ByteString::from(event.reason());
+                let closed = TransportClosed { code: event.code(), reason };
+                state.push(TransportEvent::Closed(closed));
+            }
+        });
+        socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        // An error event says nothing, and the close event always follows it.
+        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        Self { socket, state, _on_open: on_open, _on_message: on_message, _on_close: on_close }
+    }
+}
+
+/// The bytes of a frame, copied once into wasm memory. A text frame is no NATS; its bytes are
+/// passed on all the same, and the decoder names what is wrong with them.
+fn input(event: &MessageEvent) -> Bytes {
+    let data = event.data();
+    match data.dyn_ref::<ArrayBuffer>() {
+        Some(buffer) => Bytes::from(Uint8Array::new(buffer).to_vec()),
+        None => Bytes::from(data.as_string().unwrap_or_default()),
+    }
+}
+
+impl Transport for WebSysTransport {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
+        match self.state.events.borrow_mut().pop_front() {
+            Some(event) => Poll::Ready(event),
+            None => {
+                self.state.waker.set(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn writable(&self) -> Writable {
+        match self.socket.ready_state() {
+            WebSocket::OPEN if self.socket.buffered_amount() < HIGH_WATER => Writable::Now,
+            WebSocket::OPEN => Writable::AskAgain,
+            _ => Writable::WhenOpen,
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        // It throws only before the socket is open, which `writable` rules out; on a socket that
+        // is closing the bytes are dropped and the close event follows.
+        if self.socket.send_with_u8_array(bytes).is_err() {
+            let reason = ByteString::from_static("the browser refused to send");
+            let closed = TransportClosed { code: ABNORMAL_CLOSURE, reason };
+            self.state.push(TransportEvent::Closed(closed));
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: &str) {
+        // It throws on a code that no application may send, or a reason over 123 bytes; then
+        // the socket is closed without them.
+        if self.socket.close_with_code_and_reason(code, reason).is_err() {
+            self.socket.close().ok();
+        }
+    }
+}
+
+impl Drop for WebSysTransport {
+    fn drop(&mut self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onclose(None);
+        // On a socket that is closed already this does nothing.
+        self.socket.close().ok();
+    }
+}

@@ -1,0 +1,37 @@
+//! The browser as surroundings.
+
+use std::future::Future;
+
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use web_wasm::{Client, ConnectError, ConnectOptions};
+
+/// How long anything may take that should happen soon, in milliseconds.
+const SOON: u32 = 20_000;
+
+pub(crate) async fn here(test: impl Future<Output = ()>) {
+    test.await;
+}
+
+pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
+    wasm_bindgen_futures::spawn_local(task);
+}
+
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    match select(Box::pin(future), TimeoutFuture::new(SOON)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => panic!("it did not happen in time"),
+    }
+}
+
+pub(crate) async fn connect(options: ConnectOptions) -> Result<Client, ConnectError> {
+    let server = option_env!("WEB_WASM_TEST_SERVER");
+    connect_to(options, server.expect("run `just test-browser`")).await
+}
+
+pub(crate) async fn connect_to(
+    options: ConnectOptions,
+    addr: &str,
+) -> Result<Client, ConnectError> {
+    options.connect(addr).await
+}

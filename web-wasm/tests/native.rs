@@ -1,0 +1,17 @@
+//! The client over a tokio websocket, against a real nats-server.
+
+#![cfg(not(target_arch = "wasm32"))]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail by panicking, in its helpers too"
+)]
+
+mod common;
+#[path = "native/env.rs"]
+mod env;
+#[path = "native/failure.rs"]
+mod failure;
+
+scenarios!(tokio::test, env::local);

@@ -1,0 +1,256 @@
+//! Tokio as surroundings, and nats-servers as child processes.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant as Clock};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use web_wasm::platform::{LocalBoxFuture, NoEntropy, Platform, Runtime};
+use web_wasm::transport::{Dialer, Transport, TransportClosed, TransportEvent, Writable};
+use web_wasm::{Client, ConnectError, ConnectOptions, ServerAddr};
+
+/// How long anything may take that should happen soon.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Runs a test on one thread, as in a browser.
+pub(crate) async fn local(test: impl Future<Output = ()>) {
+    LocalSet::new().run_until(test).await;
+}
+
+pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
+    tokio::task::spawn_local(task);
+}
+
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(SOON, future).await.expect("it happens in time")
+}
+
+thread_local! {
+    /// The server of a test, which runs on a thread of its own and takes the server with it.
+    static SERVER: NatsServer = NatsServer::start(include_str!("../common/server.conf"));
+}
+
+/// Connects to the test's own server.
+pub(crate) async fn connect(options: ConnectOptions) -> Result<Client, ConnectError> {
+    let addr = SERVER.with(NatsServer::url);
+    connect_to(options, &addr).await
+}
+
+pub(crate) async fn connect_to(
+    options: ConnectOptions,
+    addr: &str,
+) -> Result<Client, ConnectError> {
+    options.connect_with(Runtime::new(Tokio::new(), TokioDialer), addr).await
+}
+
+pub(crate) async fn connect_to_all(
+    options: ConnectOptions,
+    addrs: &[String],
+) -> Result<Client, ConnectError> {
+    options.connect_with(Runtime::new(Tokio::new(), TokioDialer), addrs).await
+}
+
+struct Tokio {
+    origin: Clock,
+}
+
+impl Tokio {
+    fn new() -> Self {
+        Self { origin: Clock::now() }
+    }
+}
+
+impl Platform for Tokio {
+    fn now(&self) -> nats_proto::Instant {
+        nats_proto::Instant::from_origin(self.origin.elapsed())
+    }
+
+    fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn entropy(&self) -> Result<[u8; 32], NoEntropy> {
+        let mut entropy = [0; 32];
+        getrandom_02::getrandom(&mut entropy).map_err(|_| NoEntropy)?;
+        Ok(entropy)
+    }
+
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
+        tokio::task::spawn_local(task);
+    }
+}
+
+struct TokioDialer;
+
+impl Dialer for TokioDialer {
+    fn dial(&self, addr: &ServerAddr) -> Result<Box<dyn Transport>, TransportClosed> {
+        let (events_in, events) = mpsc::unbounded_channel();
+        let (outgoing, outgoing_out) = mpsc::unbounded_channel();
+        tokio::task::spawn_local(carry(addr.to_string(), events_in, outgoing_out));
+        Ok(Box::new(TokioTransport { events, outgoing }))
+    }
+}
+
+/// Opens a websocket and carries frames until either side ends it.
+async fn carry(
+    addr: String,
+    events: mpsc::UnboundedSender<TransportEvent>,
+    mut outgoing: mpsc::UnboundedReceiver<Frame>,
+) {
+    let closed = |reason: String| {
+        TransportEvent::Closed(TransportClosed { code: 1006, reason: reason.into() })
+    };
+    let (mut socket, _) = match tokio_tungstenite::connect_async(addr).await {
+        Ok(opened) => opened,
+        Err(error) => return drop(events.send(closed(error.to_string()))),
+    };
+    loop {
+        tokio::select! {
+            frame = socket.next() => match frame {
+                Some(Ok(Frame::Binary(bytes))) => drop(events.send(TransportEvent::Input(bytes))),
+                Some(Ok(Frame::Text(text))) => {
+                    drop(events.send(TransportEvent::Input(text.into())));
+                }
+                Some(Ok(Frame::Close(Some(frame)))) => {
+                    let reason = frame.reason.as_str().into();
+                    let closed = TransportClosed { code: frame.code.into(), reason };
+                    return drop(events.send(TransportEvent::Closed(closed)));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return drop(events.send(closed(error.to_string()))),
+                None => return drop(events.send(closed(String::new()))),
+            },
+            frame = outgoing.recv() => match frame {
+                Some(frame) => if let Err(error) = socket.send(frame).await {
+                    return drop(events.send(closed(error.to_string())));
+                },
+                None => return,
+            },
+        }
+    }
+}
+
+struct TokioTransport {
+    events: mpsc::UnboundedReceiver<TransportEvent>,
+    outgoing: mpsc::UnboundedSender<Frame>,
+}
+
+impl Transport for TokioTransport {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
+        match self.events.poll_recv(cx) {
+            Poll::Ready(Some(event)) => Poll::Ready(event),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn writable(&self) -> Writable {
+        // Frames wait in the channel until the socket is open.
+        Writable::Now
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.outgoing.send(Frame::Binary(bytes.to_vec().into())).ok();
+    }
+
+    fn close(&mut self, _: u16, _: &str) {
+        self.outgoing.send(Frame::Close(None)).ok();
+    }
+}
+
+/// A nats-server as a child process, which ends with this value.
+pub(crate) struct NatsServer {
+    conf: PathBuf,
+    port: u16,
+    child: RefCell<Option<Child>>,
+}
+
+impl NatsServer {
+    /// Starts one with this configuration, in which the websocket's port is -1 and becomes a
+    /// free one that stays the same over restarts.
+    pub(crate) fn start(conf: &str) -> Self {
+        let port = free_port();
+        let (before, websocket) = conf.split_once("websocket {").unwrap();
+        let websocket = websocket.replacen(":-1", &format!(":{port}"), 1);
+        let conf =
+            std::env::temp_dir().join(format!("web-wasm-{}-{port}.conf", std::process::id()));
+        std::fs::write(&conf, format!("{before}websocket {{{websocket}")).unwrap();
+        let server = Self { conf, port, child: RefCell::new(None) };
+        server.restart();
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills the server at once, as a power cut would.
+    pub(crate) fn kill(&self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts the server again.
+    pub(crate) fn restart(&self) {
+        self.kill();
+        let child = Command::new(nats_server())
+            .arg("-c")
+            .arg(&self.conf)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nats-server starts: run `just setup`");
+        self.child.replace(Some(child));
+        let deadline = Clock::now() + SOON;
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Clock::now() < deadline, "nats-server listens in time");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill();
+        std::fs::remove_file(&self.conf).ok();
+    }
+}
+
+/// The nats-server of `NATS_SERVER`, of this checkout, or of the machine.
+fn nats_server() -> PathBuf {
+    if let Some(named) = std::env::var_os("NATS_SERVER") {
+        return named.into();
+    }
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/nats/bin/nats-server");
+    if own.exists() { own } else { "nats-server".into() }
+}
+
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A listener for a server that misbehaves: accepts websockets and hands them to `behave`.
+pub(crate) async fn misbehaving<F, Fut>(behave: F) -> String
+where
+    F: Fn(tokio_tungstenite::WebSocketStream<TcpStream>) -> Fut + 'static,
+    Fut: Future<Output = ()> + 'static,
+{
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(socket) = tokio_tungstenite::accept_async(stream).await {
+                spawn(behave(socket));
+            }
+        }
+    });
+    format!("ws://{addr}")
+}

@@ -1,0 +1,362 @@
+//! What a browser test can't bring about: servers that stop, refuse, or misbehave.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use web_wasm::{
+    ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError, Operation,
+    RequestError, ServerError, State, UserKey,
+};
+
+use crate::env::{self, NatsServer};
+
+const OPEN: &str = include_str!("../common/server.conf");
+
+/// Options that do not keep a test waiting.
+fn impatient() -> ConnectOptions {
+    let backoff =
+        web_wasm::Backoff { base: Duration::from_millis(10), max: Duration::from_millis(100) };
+    ConnectOptions::new().backoff(backoff)
+}
+
+async fn wait_for(events: &mut web_wasm::Events, wanted: impl Fn(&Event) -> bool) -> Event {
+    env::within(async {
+        loop {
+            let event = events.next().await.expect("the client is not closed");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    })
+    .await
+}
+
+fn is_connected(event: &Event) -> bool {
+    matches!(event, Event::Connected { .. })
+}
+
+async fn survive(restart: impl AsyncFn(&NatsServer)) {
+    let server = NatsServer::start(OPEN);
+    let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+    let mut events = client.events();
+    let mut subscriber = client.subscribe("updates").await.unwrap();
+    client.flush().await.unwrap();
+    for round in 0..3u8 {
+        server.kill();
+        wait_for(&mut events, |event| matches!(event, Event::Disconnected { .. })).await;
+        assert_eq!(client.connection_state(), State::Disconnected);
+        client.publish("updates", vec![round].into()).await.unwrap();
+        restart(&server).await;
+        wait_for(&mut events, is_connected).await;
+        let message = env::within(subscriber.next()).await.unwrap();
+        assert_eq!(message.payload[..], [round], "sent once, as soon as the server is back");
+    }
+    client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_was_killed_is_met_again() {
+    env::local(survive(async |server| server.restart())).await;
+}
+
+#[tokio::test]
+async fn a_long_outage_is_waited_out() {
+    env::local(survive(async |server| {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        server.restart();
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_not_confirmed_is_told() {
+    env::local(async {
+        let server = env::misbehaving(async |mut socket: WebSocketStream<TcpStream>| {
+            let_in(&mut socket).await;
+            // It confirms the first message and breaks at the second.
+            while let Some(Ok(frame)) = socket.next().await {
+                let said = frame.into_data();
+                if said.windows(8).any(|words| words == b"in doubt") {
+                    break;
+                }
+                if said.ends_with(b"PING\r\n") {
+                    socket.send(Frame::Binary("PONG\r\n".into())).await.unwrap();
+                }
+            }
+        })
+        .await;
+        let client = env::connect_to(impatient(), &server).await.unwrap();
+        let mut events = client.events();
+        client.publish("a", "confirmed".into()).await.unwrap();
+        client.flush().await.unwrap();
+        client.publish("a", "in doubt".into()).await.unwrap();
+        let event = wait_for(&mut events, |_| true).await;
+        let Event::Disconnected { reason, unconfirmed: 1 } = event else { panic!("{event:?}") };
+        assert!(matches!(reason, DisconnectReason::TransportClosed { .. }), "{reason:?}");
+        client.publish("a", "in doubt".into()).await.unwrap();
+        assert_eq!(env::within(client.flush()).await, Err(FlushError::Disconnected));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_of_names_passwords_and_keys() {
+    env::local(async {
+        let key = Rc::new(UserKey::generate().unwrap());
+        let users = format!(
+            "authorization {{ users: [
+               {{ user: alice, password: s3cret, permissions: {{
+                  subscribe: [\"open.>\", \"_INBOX.>\"], publish: \"open.>\" }} }},
+               {{ nkey: {} }} ] }}",
+            key.public_key()
+        );
+        let server = NatsServer::start(&format!("{OPEN}{users}"));
+        let refused = [
+            ConnectOptions::new(),
+            ConnectOptions::new().user_and_password("alice", "wrong"),
+            ConnectOptions::new().token("t"),
+            ConnectOptions::new().nkey(Rc::new(UserKey::generate().unwrap())),
+            ConnectOptions::new().jwt("e.e.e", Rc::clone(&key)),
+        ];
+        for options in refused {
+            let error = env::connect_to(options, &server.url()).await.unwrap_err();
+            let ConnectError::NotConnected(reason) = error else { panic!("{error:?}") };
+            assert_eq!(reason.server_error(), Some(&ServerError::AuthorizationViolation));
+        }
+        let by_key = env::connect_to(ConnectOptions::new().nkey(key), &server.url()).await;
+        by_key.unwrap().close().await.unwrap();
+        let alice = ConnectOptions::new().user_and_password("alice", "s3cret");
+        let client = env::connect_to(alice, &server.url()).await.unwrap();
+        permissions_are_told_apart(&client).await;
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+/// Of a client that may only use `open.>`: what is denied ends by name, the rest goes on.
+async fn permissions_are_told_apart(client: &web_wasm::Client) {
+    let mut events = client.events();
+    let violation = |operation, subject: &'static str| ServerError::PermissionsViolation {
+        operation,
+        subject: subject.into(),
+        queue_group: None,
+    };
+    let mut open = client.subscribe("open.a").await.unwrap();
+    let mut denied = client.subscribe("secret").await.unwrap();
+    client.flush().await.unwrap();
+    let error = violation(Operation::Subscribe, "secret");
+    assert_eq!(denied.end_reason(), Some(EndReason::Refused(error.clone())));
+    assert_eq!(denied.next().await, None);
+    assert_eq!(wait_for(&mut events, |_| true).await, Event::ServerError(error));
+
+    let error = violation(Operation::Publish, "secret");
+    let request = env::within(client.request("secret", "?".into())).await;
+    assert_eq!(request, Err(RequestError::Denied(error.clone())));
+    assert_eq!(wait_for(&mut events, |_| true).await, Event::ServerError(error));
+
+    client.publish("open.a", "still here".into()).await.unwrap();
+    assert_eq!(&env::within(open.next()).await.unwrap().payload[..], b"still here");
+}
+
+#[tokio::test]
+async fn credentials_are_asked_for_each_connection() {
+    env::local(async {
+        let server = NatsServer::start(&format!("{OPEN}authorization {{ token: second }}"));
+        let asked = Rc::new(Cell::new(0));
+        let count = Rc::clone(&asked);
+        let options = impatient().retry_on_initial_connect().auth_callback(move |_| {
+            count.set(count.get() + 1);
+            let answer = match count.get() {
+                1 => Err(web_wasm::AuthError::new("the API is away")),
+                2 => Ok("first"),
+                _ => Ok("second"),
+            };
+            async move {
+                let token = Some(String::from(answer?));
+                Ok(web_wasm::Auth { token, ..Default::default() })
+            }
+        });
+        let client = env::connect_to(options, &server.url()).await.unwrap();
+        let mut events = client.events();
+        let failed = |event: &Event| matches!(event, Event::ConnectFailed { .. });
+        let Event::ConnectFailed { reason, .. } = wait_for(&mut events, failed).await else {
+            unreachable!()
+        };
+        assert_eq!(reason, DisconnectReason::Credentials("the API is away".into()));
+        let Event::ConnectFailed { reason, .. } = wait_for(&mut events, failed).await else {
+            unreachable!()
+        };
+        assert_eq!(reason.server_error(), Some(&ServerError::AuthorizationViolation));
+        wait_for(&mut events, is_connected).await;
+        assert_eq!(asked.get(), 3);
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+const INFO: &str = "INFO {\"server_id\":\"X\",\"max_payload\":1024}\r\n";
+
+/// Reads until the client has said CONNECT and PING, and lets it in.
+async fn let_in(socket: &mut WebSocketStream<TcpStream>) {
+    socket.send(Frame::Binary(INFO.into())).await.unwrap();
+    while let Some(Ok(frame)) = socket.next().await {
+        if frame.into_data().ends_with(b"PING\r\n") {
+            break;
+        }
+    }
+    socket.send(Frame::Binary("PONG\r\n".into())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_talks_rubbish_is_named_and_dropped() {
+    env::local(async {
+        let good = NatsServer::start(OPEN);
+        for rubbish in
+            ["HTTP/1.1 200 OK\r\n\r\n", "MSG a 1 -5\r\n", "\0\u{1}\u{2}\r\n", "INFO {\r\n"]
+        {
+            let bad = env::misbehaving(async move |mut socket: WebSocketStream<TcpStream>| {
+                socket.send(Frame::Binary(rubbish.into())).await.unwrap();
+                while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+            })
+            .await;
+            let error = env::connect_to(impatient(), &bad).await.unwrap_err();
+            let ConnectError::NotConnected(DisconnectReason::Protocol(_)) = error else {
+                panic!("{rubbish:?}: {error:?}")
+            };
+            let both = [bad, good.url()];
+            let client = env::connect_to_all(impatient().retain_servers_order(), &both).await;
+            client.unwrap().close().await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rubbish_in_the_middle_ends_the_transport_and_not_the_client() {
+    env::local(async {
+        let visits = Rc::new(Cell::new(0));
+        let count = Rc::clone(&visits);
+        let server = env::misbehaving(move |mut socket: WebSocketStream<TcpStream>| {
+            count.set(count.get() + 1);
+            let first = count.get() == 1;
+            async move {
+                let_in(&mut socket).await;
+                let said = if first { "MSG a 1 1\r\nxyz" } else { "MSG a 1 4\r\ngood\r\n" };
+                socket.send(Frame::Binary(said.into())).await.unwrap();
+                while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+            }
+        })
+        .await;
+        let client =
+            env::connect_to(impatient().retry_on_initial_connect(), &server).await.unwrap();
+        let mut events = client.events();
+        let mut subscriber = client.subscribe("a").await.unwrap();
+        let broken = wait_for(&mut events, |e| matches!(e, Event::Disconnected { .. })).await;
+        let Event::Disconnected { reason: DisconnectReason::Protocol(_), .. } = broken else {
+            panic!("{broken:?}")
+        };
+        let message = env::within(subscriber.next()).await.unwrap();
+        assert_eq!(&message.payload[..], b"good");
+        assert_eq!(visits.get(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up_in_time() {
+    env::local(async {
+        let timeout = Duration::from_millis(200);
+        let silent =
+            env::misbehaving(
+                async |mut socket: WebSocketStream<TcpStream>| {
+                    while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+                },
+            )
+            .await;
+        let options = impatient().connection_timeout(timeout);
+        let error = env::within(env::connect_to(options, &silent)).await.unwrap_err();
+        let reason = DisconnectReason::ConnectTimeout { timeout, error: None };
+        assert_eq!(error, ConnectError::NotConnected(reason));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_stale() {
+    env::local(async {
+        let server = env::misbehaving(async |mut socket: WebSocketStream<TcpStream>| {
+            let_in(&mut socket).await;
+            while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+        })
+        .await;
+        let options = impatient().ping_interval(Duration::from_millis(50));
+        let client = env::connect_to(options, &server).await.unwrap();
+        let mut events = client.events();
+        let event = wait_for(&mut events, |_| true).await;
+        let reason = DisconnectReason::Stale { unanswered: 2 };
+        assert_eq!(event, Event::Disconnected { reason, unconfirmed: 0 });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lame_duck_is_left_before_it_cuts() {
+    env::local(async {
+        let good = NatsServer::start(OPEN);
+        let lame = env::misbehaving(async |mut socket: WebSocketStream<TcpStream>| {
+            let_in(&mut socket).await;
+            let lame = INFO.replace('}', ",\"ldm\":true}");
+            socket.send(Frame::Binary(lame.into())).await.unwrap();
+            while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+        })
+        .await;
+        let options = impatient().retain_servers_order();
+        let client = env::connect_to_all(options, &[lame, good.url()]).await.unwrap();
+        let mut events = client.events();
+        wait_for(&mut events, |event| *event == Event::LameDuckMode).await;
+        let event = wait_for(&mut events, is_connected).await;
+        let Event::Connected { server, server_name } = event else { unreachable!() };
+        assert_eq!((server.to_string(), &*server_name), (good.url(), "test-server"));
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_buffer_makes_publishers_wait() {
+    env::local(async {
+        let server = NatsServer::start(OPEN);
+        let options = impatient().outbound_limit(1_000).retry_on_initial_connect();
+        server.kill();
+        let client = env::connect_to(options, &server.url()).await.unwrap();
+        let publisher = client.clone();
+        let published = Rc::new(Cell::new(0));
+        let count = Rc::clone(&published);
+        env::spawn(async move {
+            for _ in 0..100 {
+                publisher.publish("a", vec![0; 100].into()).await.unwrap();
+                count.set(count.get() + 1);
+            }
+        });
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(published.get(), 9, "1,000 bytes are full");
+        let refused = client.try_publish("a", None, None, b"x");
+        assert_eq!(refused, Err(web_wasm::PublishError::BufferFull { limit: 1_000 }));
+        server.restart();
+        env::within(async {
+            while published.get() < 100 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        client.close().await.unwrap();
+        assert_eq!(client.statistics().out_messages, 100);
+    })
+    .await;
+}
