@@ -1,0 +1,224 @@
+//! The command line.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf, absolute},
+};
+
+use clap::{Args, Parser, Subcommand};
+use time::OffsetDateTime;
+use url::Url;
+
+use crate::{
+    app::{App, AppError},
+    config::{Config, ConfigError, Origin, Overrides},
+    provision::{self, FreshKeys, InitRequest, PlanError, WriteError, keys::FreshKeysError},
+    server,
+    telemetry::{self, TelemetryError},
+};
+
+/// Publishes to NATS and mints the credentials that let browsers onto it.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service until SIGINT or SIGTERM.
+    Serve(ServeArgs),
+    /// Make keys and this machine's part of the nats-server configuration, once.
+    Init(InitArgs),
+    /// Say whether a configuration can be used and, if not, what is wrong where.
+    CheckConfig(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, env = "API_CONFIG", default_value = "api/config/dev.toml")]
+    config: PathBuf,
+    /// Address to listen on, instead of http.listen; port 0 takes a free one.
+    #[arg(long, env = "API_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// NATS servers, instead of nats.urls; separated by commas.
+    #[arg(long, env = "API_NATS_URL", value_delimiter = ',')]
+    nats_url: Vec<Url>,
+    /// The directory that `init` wrote, instead of keys.dir.
+    #[arg(long, env = "API_KEYS_DIR")]
+    keys_dir: Option<PathBuf>,
+    /// Websocket URLs told to browsers, instead of websocket.urls; separated by commas.
+    #[arg(long, env = "API_WEBSOCKET_URLS", value_delimiter = ',')]
+    websocket_urls: Vec<Url>,
+    /// The built page, instead of page.dir.
+    #[arg(long, env = "API_PAGE_DIR")]
+    page_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Write the real address to this file once the service listens.
+    #[arg(long, env = "API_ADDRESS_FILE")]
+    address_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct InitArgs {
+    /// The directory to make. It must not exist or be empty.
+    #[arg(long, default_value = "nats-conf/generated")]
+    dir: PathBuf,
+    /// Address of nats-server's TCP listener for services; port 0 leaves the choice to it.
+    #[arg(long, default_value = "127.0.0.1:4222")]
+    client_listen: SocketAddr,
+    /// Address of nats-server's websocket listener for browsers.
+    #[arg(long, default_value = "0.0.0.0:5000")]
+    websocket_listen: SocketAddr,
+    /// Address of nats-server's monitoring page; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8222")]
+    monitor_listen: SocketAddr,
+    /// Origin whose pages may open a websocket; may be repeated.
+    #[arg(
+        long = "allowed-origin",
+        default_values = ["http://localhost:3000", "http://127.0.0.1:3000"]
+    )]
+    allowed_origins: Vec<Origin>,
+}
+
+/// A command failed. Each message is a whole sentence's worth; sources add detail.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log could not be started.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The service could not start, or stopped by itself.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// The runtime could not be made, or signals not be watched.
+    #[error("the operating system refused what the service needs to run")]
+    Runtime(#[source] std::io::Error),
+    /// The directory given to `init` has no absolute form.
+    #[error("the directory {} cannot be found", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Keys could not be made.
+    #[error(transparent)]
+    FreshKeys(#[from] FreshKeysError),
+    /// There is no plan for what was asked.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan could not be put on disk.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Standard output is closed.
+    #[error("cannot write to standard output")]
+    Output(#[source] std::io::Error),
+}
+
+impl Cli {
+    /// Runs the command that was given.
+    ///
+    /// # Errors
+    /// One variant of [`CliError`] for each way a command can fail.
+    pub fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Serve(args) => serve(args),
+            Command::Init(args) => init(args),
+            Command::CheckConfig(args) => check_config(args),
+        }
+    }
+}
+
+impl ConfigArgs {
+    fn load(self) -> Result<Config, ConfigError> {
+        let overrides = Overrides {
+            listen: self.listen,
+            nats_urls: self.nats_url,
+            keys_dir: self.keys_dir,
+            websocket_urls: self.websocket_urls,
+            page_dir: self.page_dir,
+        };
+        Config::load(&self.config, overrides)
+    }
+}
+
+fn serve(args: ServeArgs) -> Result<(), CliError> {
+    let config = args.config.load()?;
+    telemetry::start(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    runtime.block_on(async {
+        // Watched before the address is told: whoever reads it may stop the service at once.
+        let stop = server::stop_signal().map_err(CliError::Runtime)?;
+        let app = App::start(&config).await?;
+        if let Some(path) = &args.address_file {
+            app.tell_address(path)?;
+        }
+        app.run(stop).await?;
+        Ok(())
+    })
+}
+
+fn init(args: InitArgs) -> Result<(), CliError> {
+    let request = InitRequest {
+        dir: resolve(&args.dir)
+            .map_err(|source| CliError::Directory { path: args.dir.clone(), source })?,
+        client_listen: args.client_listen,
+        websocket_listen: args.websocket_listen,
+        monitor_listen: args.monitor_listen,
+        allowed_origins: args.allowed_origins,
+    };
+    let keys = FreshKeys::generate()?;
+    let plan = provision::plan(&request, &keys, OffsetDateTime::now_utc().unix_timestamp())?;
+    provision::write(&plan)?;
+    print(&format!(
+        "Keys and configuration are in {}.\n\
+         operator.seed, account.seed and system-account.seed are not needed to run: keep them \
+         somewhere safer.",
+        plan.dir.display()
+    ))
+}
+
+/// An absolute path without `..`, whose last part need not exist.
+fn resolve(dir: &Path) -> std::io::Result<PathBuf> {
+    let dir = absolute(dir)?;
+    match (dir.parent(), dir.file_name()) {
+        (Some(parent), Some(name)) if parent.exists() => Ok(parent.canonicalize()?.join(name)),
+        _ => Ok(dir),
+    }
+}
+
+fn check_config(args: ConfigArgs) -> Result<(), CliError> {
+    let path = args.config.clone();
+    args.load()?;
+    print(&format!("{} can be used.", path.display()))
+}
+
+fn print(text: &str) -> Result<(), CliError> {
+    writeln!(std::io::stdout().lock(), "{text}").map_err(CliError::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

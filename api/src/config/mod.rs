@@ -1,0 +1,276 @@
+//! Configuration: one TOML file, one struct a concern, a few overrides from flags or environment.
+//!
+//! Every field must be in the file and no other may be: a default that nobody wrote down is one
+//! that nobody checks. Relative paths start at the working directory.
+
+pub mod guest;
+pub mod http;
+pub mod keys;
+pub mod log;
+pub mod nats;
+pub mod origins;
+pub mod page;
+pub mod websocket;
+
+use std::{
+    fmt, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use url::Url;
+
+pub use guest::GuestConfig;
+pub use http::HttpConfig;
+pub use keys::KeysConfig;
+pub use log::{LogConfig, LogFormat};
+pub use nats::NatsConfig;
+pub use origins::{Origin, OriginError, OriginsConfig};
+pub use page::PageConfig;
+pub use websocket::WebsocketConfig;
+
+/// All settings of the service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP listener.
+    pub http: HttpConfig,
+    /// Who may call from a browser.
+    pub origins: OriginsConfig,
+    /// The connection to NATS.
+    pub nats: NatsConfig,
+    /// Where the keys are.
+    pub keys: KeysConfig,
+    /// The page that is served at `/`.
+    pub page: PageConfig,
+    /// What browsers are told about the websocket listeners.
+    pub websocket: WebsocketConfig,
+    /// Access without an account.
+    pub guest: GuestConfig,
+    /// What is logged and how.
+    pub log: LogConfig,
+}
+
+/// Settings given by flag or environment, which win over the file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// Replaces [`HttpConfig::listen`].
+    pub listen: Option<SocketAddr>,
+    /// Replaces [`NatsConfig::urls`] unless empty.
+    pub nats_urls: Vec<Url>,
+    /// Replaces [`KeysConfig::dir`].
+    pub keys_dir: Option<PathBuf>,
+    /// Replaces [`WebsocketConfig::urls`] unless empty.
+    pub websocket_urls: Vec<Url>,
+    /// Replaces [`PageConfig::dir`].
+    pub page_dir: Option<PathBuf>,
+}
+
+/// A setting that parses but cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// Dotted name of the field.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not TOML, or a field is missing, unknown or of the wrong type. The source names
+    /// line and column.
+    #[error("the configuration {} is not right:\n{source}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        source: Box<toml::de::Error>,
+    },
+    /// Fields hold values that cannot be used.
+    #[error("the configuration {} is not right:{}", path.display(), list(problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong, not only the first.
+        problems: Vec<Invalid>,
+    },
+}
+
+fn list(problems: &[Invalid]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+impl Config {
+    /// Reads the file, applies the overrides and checks the result.
+    ///
+    /// # Errors
+    /// One variant of [`ConfigError`] for each of the three steps that can fail.
+    pub fn load(path: &Path, overrides: Overrides) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        config.apply(overrides);
+        let problems = config.problems();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Invalid { path: path.to_owned(), problems })
+        }
+    }
+
+    fn apply(&mut self, overrides: Overrides) {
+        if let Some(listen) = overrides.listen {
+            self.http.listen = listen;
+        }
+        if !overrides.nats_urls.is_empty() {
+            self.nats.urls = overrides.nats_urls;
+        }
+        if let Some(dir) = overrides.keys_dir {
+            self.keys.dir = dir;
+        }
+        if !overrides.websocket_urls.is_empty() {
+            self.websocket.urls = overrides.websocket_urls;
+        }
+        if let Some(dir) = overrides.page_dir {
+            self.page.dir = dir;
+        }
+    }
+
+    fn problems(&self) -> Vec<Invalid> {
+        let mut problems = Vec::new();
+        self.http.check(&mut problems);
+        self.nats.check(&mut problems);
+        self.websocket.check(&mut problems);
+        self.guest.check(&mut problems);
+        self.log.check(&mut problems);
+        problems
+    }
+}
+
+/// Adds a problem when a number lies outside its range.
+fn check_range(
+    field: &'static str,
+    value: u64,
+    range: std::ops::RangeInclusive<u64>,
+    unit: &str,
+    problems: &mut Vec<Invalid>,
+) {
+    if !range.contains(&value) {
+        problems.push(Invalid {
+            field,
+            problem: format!("{value} is outside {} to {} {unit}", range.start(), range.end()),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/dev.toml");
+    const PRODUCTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/production.toml");
+
+    fn load_edited(from: &str, to: &str) -> Result<Config, ConfigError> {
+        let text = fs::read_to_string(DEV).unwrap();
+        assert!(text.contains(from), "dev.toml has no {from:?}");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("edited.toml");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        Config::load(&path, Overrides::default())
+    }
+
+    #[test]
+    fn the_files_we_ship_are_valid() {
+        let dev = Config::load(Path::new(DEV), Overrides::default()).unwrap();
+        assert!(dev.guest.enabled);
+        assert_eq!(dev.guest.ttl_seconds, 900);
+        let production = Config::load(Path::new(PRODUCTION), Overrides::default()).unwrap();
+        assert!(!production.guest.enabled);
+    }
+
+    #[test]
+    fn overrides_win() {
+        let overrides = Overrides {
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            nats_urls: vec!["nats://127.0.0.1:14222".parse().unwrap()],
+            keys_dir: Some("/keys".into()),
+            websocket_urls: vec!["ws://a:1".parse().unwrap(), "ws://b:2".parse().unwrap()],
+            page_dir: Some("/page".into()),
+        };
+        let config = Config::load(Path::new(DEV), overrides).unwrap();
+        assert_eq!(config.http.listen.port(), 0);
+        assert_eq!(config.nats.urls[0].as_str(), "nats://127.0.0.1:14222");
+        assert_eq!(config.keys.dir, Path::new("/keys"));
+        assert_eq!(config.websocket.urls.len(), 2);
+        assert_eq!(config.page.dir, Path::new("/page"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Config::load(Path::new("/no/such.toml"), Overrides::default()).unwrap_err();
+        assert!(error.to_string().contains("/no/such.toml"), "{error}");
+    }
+
+    #[test]
+    fn unknown_and_missing_fields_are_refused_with_their_place() {
+        let error = load_edited("[guest]", "[guest]\nttl = 3").unwrap_err().to_string();
+        assert!(error.contains("unknown field `ttl`") && error.contains("line"), "{error}");
+        let error = load_edited("ttl_seconds = 900", "").unwrap_err().to_string();
+        assert!(error.contains("missing field `ttl_seconds`"), "{error}");
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let text = fs::read_to_string(DEV)
+            .unwrap()
+            .replace("ttl_seconds = 900", "ttl_seconds = 86401")
+            .replace("body_limit_bytes = 16384", "body_limit_bytes = 0");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("edited.toml");
+        fs::write(&path, text).unwrap();
+        let error = Config::load(&path, Overrides::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("guest.ttl_seconds: 86401 is outside 2 to 86400 seconds"),
+            "{error}"
+        );
+        assert!(error.contains("http.body_limit_bytes"), "{error}");
+    }
+
+    #[test]
+    fn urls_with_the_wrong_scheme_or_a_password_are_refused() {
+        for url in ["http://a:1", "nats://user:pass@a:1", "nats://token@a:1"] {
+            let error = load_edited("nats://127.0.0.1:4222", url).unwrap_err().to_string();
+            assert!(error.contains("nats.urls"), "{error}");
+            assert!(!error.contains("pass@"), "{error}");
+        }
+        for url in ["http://a:5000", "ws://u:p@a:5000", "ws://a:5000/#x"] {
+            let error = load_edited("ws://localhost:5000", url).unwrap_err().to_string();
+            assert!(error.contains("websocket.urls"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bad_log_filter_is_refused() {
+        let error = load_edited("filter = \"info", "filter = \"info,=,a=b=c").unwrap_err();
+        assert!(error.to_string().contains("log.filter"), "{error}");
+    }
+}

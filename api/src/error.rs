@@ -1,0 +1,237 @@
+//! Errors as HTTP responses: `application/problem+json` (RFC 9457).
+//!
+//! A problem says what the caller can act on. The cause is logged once, when the response is made,
+//! and never sent.
+
+use std::{error::Error, fmt};
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tracing::{error, warn};
+
+use crate::{causes::Causes, mint::MintError, publish::PublishError};
+
+/// The media type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What went wrong, as a stable word for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The body is not JSON.
+    MalformedJson,
+    /// The body is JSON, but not of the form asked for.
+    InvalidRequest,
+    /// The public key is none of a user.
+    InvalidNkey,
+    /// The body is not declared to be JSON.
+    UnsupportedMediaType,
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The body did not arrive whole.
+    IncompleteBody,
+    /// The request took too long.
+    RequestTimeout,
+    /// There is no such thing.
+    NotFound,
+    /// The page has not been built.
+    PageNotBuilt,
+    /// There is such a thing, but not with this method.
+    MethodNotAllowed,
+    /// The calling page's origin is not admitted.
+    OriginNotAllowed,
+    /// Nobody gets in without saying who they are.
+    GuestAccessDisabled,
+    /// The credential would be too large to log in with.
+    CredentialTooLarge,
+    /// There is no connection to NATS; nothing was sent.
+    NatsUnavailable,
+    /// The message was on its way when the connection was lost or silent; it may have arrived.
+    PublishUnconfirmed,
+    /// A fault on this side.
+    Internal,
+}
+
+impl Code {
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::MalformedJson | Self::InvalidNkey | Self::IncompleteBody => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::InvalidRequest | Self::CredentialTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::NotFound | Self::PageNotBuilt => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::GuestAccessDisabled => StatusCode::UNAUTHORIZED,
+            Self::NatsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PublishUnconfirmed => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The header that this status calls for, if any.
+    const fn header(self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::GuestAccessDisabled => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
+            Self::NatsUnavailable => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ => None,
+        }
+    }
+}
+
+/// An error response in the making.
+pub struct Problem {
+    code: Code,
+    detail: &'static str,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem the caller can be told about in full. `detail` is fixed text: nothing of the
+    /// request is ever repeated, since it may hold a secret sent by mistake.
+    #[must_use]
+    pub fn new(code: Code, detail: &'static str) -> Self {
+        Self { code, detail, cause: None }
+    }
+
+    /// Adds what only the log is to know.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// A fault on this side.
+    #[must_use]
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Code::Internal, "Something went wrong on the server; it has been logged.")
+            .caused_by(cause)
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let cause = Causes(cause.as_ref());
+        if self.code == Code::Internal {
+            error!(code = ?self.code, %cause, "request failed");
+        } else {
+            warn!(code = ?self.code, %cause, "request failed");
+        }
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Problem").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+/// The JSON body. `type` is `about:blank`, which by RFC 9457 means that the title is that of the
+/// status; `code` is the extension member that programs read.
+#[derive(Serialize)]
+struct Body {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    code: Code,
+    detail: &'static str,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.log();
+        let status = self.code.status();
+        let body = Body {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+        };
+        // Five plain fields always have a JSON form.
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (
+            status,
+            [(header::CONTENT_TYPE, PROBLEM_JSON), (header::CACHE_CONTROL, "no-store")],
+            json,
+        )
+            .into_response();
+        if let Some((name, value)) = self.code.header() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<PublishError> for Problem {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::NotConnected | PublishError::Busy => {
+                Self::new(Code::NatsUnavailable, "NATS cannot be reached; nothing was sent.")
+                    .caused_by(error)
+            }
+            PublishError::Unconfirmed(_) => Self::new(
+                Code::PublishUnconfirmed,
+                "NATS did not confirm the message; it may or may not have been sent.",
+            )
+            .caused_by(error),
+            PublishError::Refused(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<MintError> for Problem {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::TooLarge { .. } => Self::new(
+                Code::CredentialTooLarge,
+                "The credential would be too large to log in with; ask for less.",
+            )
+            .caused_by(error),
+            MintError::Clock { .. } | MintError::Malformed => Self::internal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_problem_has_the_members_of_the_rfc_and_hides_its_cause() {
+        let response = Problem::internal("the secret reason").into_response();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        let body = to_bytes(response.into_body(), 4096).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(json["type"], "about:blank");
+        assert_eq!(json["title"], "Internal Server Error");
+        assert_eq!(json["status"], 500);
+        assert_eq!(json["code"], "internal");
+    }
+
+    #[test]
+    fn a_401_says_how_to_authenticate() {
+        let response = Problem::new(Code::GuestAccessDisabled, "").into_response();
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+    }
+}

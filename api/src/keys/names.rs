@@ -1,0 +1,24 @@
+//! Names of the files in the keys directory.
+
+use crate::mint::RoleName;
+
+/// The operator's seed. Needed by nothing at run time; belongs off the machine.
+pub const OPERATOR_SEED: &str = "operator.seed";
+/// The system account's seed: would sign users that see the servers' own events.
+pub const SYSTEM_ACCOUNT_SEED: &str = "system-account.seed";
+/// The account's seed: would sign users with any rights. Needed by nothing at run time.
+pub const ACCOUNT_SEED: &str = "account.seed";
+/// The account's JWT: holds no secret, but names what each role may do.
+pub const ACCOUNT_JWT: &str = "account.jwt";
+/// Token and seed of the service user that `serve` connects as.
+pub const SERVICE_CREDS: &str = "service.creds";
+/// Addresses and paths, as variables of a nats-server configuration.
+pub const LOCAL_CONF: &str = "local.conf";
+/// Operator, system account and preloaded accounts, as a nats-server configuration.
+pub const AUTH_CONF: &str = "auth.conf";
+
+/// The seed of a role's signing key.
+#[must_use]
+pub fn role_seed(role: RoleName) -> String {
+    format!("role-{role}.seed")
+}

@@ -1,0 +1,23 @@
+//! Bounds the time a request may take.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::error::{Code, Problem};
+
+/// Answers 408 when there is no response within `limit`. What a handler does is bounded on its own,
+/// so what runs into this is a body that trickles in.
+pub async fn timeout(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Problem::new(Code::RequestTimeout, "The request took too long to arrive or to answer.")
+                .into_response()
+        }
+    }
+}

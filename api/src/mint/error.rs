@@ -1,0 +1,25 @@
+//! Why no token was minted.
+
+/// Why no token was minted.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// The token would not fit the line that a client logs in with.
+    #[error("the token has {actual} bytes, more than the {limit} that fit a login")]
+    TooLarge {
+        /// Bytes the token has.
+        actual: usize,
+        /// Bytes it may have.
+        limit: usize,
+    },
+    /// The clock shows a time that no token can carry.
+    #[error(
+        "the clock is wrong: {now} seconds after 1970, plus the token's life, is no valid time"
+    )]
+    Clock {
+        /// The time given, in Unix seconds.
+        now: i64,
+    },
+    /// The token that was made cannot be read back.
+    #[error("the token that was made is malformed")]
+    Malformed,
+}

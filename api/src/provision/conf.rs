@@ -1,0 +1,106 @@
+//! Text of the two nats-server configuration files that are specific to a machine.
+
+use std::{fmt::Write, net::SocketAddr};
+
+use crate::claims::{AccountKey, Jwt};
+
+/// Variables for `single.conf`. Each is referenced there; nats-server takes one that is not for an
+/// unknown setting and refuses to start.
+pub(super) struct LocalConf<'a> {
+    pub(super) client_listen: SocketAddr,
+    pub(super) websocket_listen: SocketAddr,
+    pub(super) monitor_listen: SocketAddr,
+    pub(super) allowed_origins: Vec<&'a str>,
+    pub(super) jetstream_dir: &'a str,
+    pub(super) resolver_dir: &'a str,
+}
+
+impl LocalConf<'_> {
+    pub(super) fn render(&self) -> String {
+        let origins: Vec<String> =
+            self.allowed_origins.iter().map(|origin| quote(origin)).collect();
+        format!(
+            "# Made by `api init`. Addresses and paths of this machine.\n\
+             CLIENT_LISTEN: {}\n\
+             WEBSOCKET_LISTEN: {}\n\
+             MONITOR_LISTEN: {}\n\
+             ALLOWED_ORIGINS: [{}]\n\
+             JETSTREAM_DIR: {}\n\
+             RESOLVER_DIR: {}\n",
+            listen(self.client_listen),
+            listen(self.websocket_listen),
+            listen(self.monitor_listen),
+            origins.join(", "),
+            quote(self.jetstream_dir),
+            quote(self.resolver_dir),
+        )
+    }
+}
+
+/// Operator, system account, and the accounts to start with.
+pub(super) struct AuthConf<'a> {
+    pub(super) operator: &'a Jwt,
+    pub(super) system_account: &'a AccountKey,
+    pub(super) accounts: [(&'a AccountKey, &'a Jwt); 2],
+}
+
+impl AuthConf<'_> {
+    pub(super) fn render(&self) -> String {
+        let mut text = format!(
+            "# Made by `api init`. Whom this server trusts.\n\
+             operator: {}\n\
+             system_account: {}\n\
+             resolver_preload {{\n",
+            self.operator.as_str(),
+            self.system_account,
+        );
+        for (key, jwt) in self.accounts {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {key}: {}", jwt.as_str());
+        }
+        text.push_str("}\n");
+        text
+    }
+}
+
+/// nats-server spells "a free port" -1.
+fn listen(address: SocketAddr) -> String {
+    let text = match address.port() {
+        0 => {
+            let full = address.to_string();
+            format!("{}-1", full.trim_end_matches('0'))
+        }
+        _ => address.to_string(),
+    };
+    quote(&text)
+}
+
+fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_zero_becomes_what_nats_server_takes_for_a_free_one() {
+        assert_eq!(listen("127.0.0.1:0".parse().unwrap()), "\"127.0.0.1:-1\"");
+        assert_eq!(listen("[::1]:0".parse().unwrap()), "\"[::1]:-1\"");
+        assert_eq!(listen("0.0.0.0:5000".parse().unwrap()), "\"0.0.0.0:5000\"");
+    }
+
+    #[test]
+    fn quotes_and_backslashes_are_escaped() {
+        assert_eq!(quote(r#"/a "b"\c"#), r#""/a \"b\"\\c""#);
+    }
+}

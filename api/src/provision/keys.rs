@@ -1,0 +1,52 @@
+//! Fresh keys, the only randomness of `init`.
+
+use crate::claims::{AccountPair, KeyError, KeyPair, OperatorPair, UserPair, key::Role};
+
+/// Keys could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum FreshKeysError {
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no random bytes")]
+    Random(#[source] getrandom::Error),
+    /// The bytes made no key.
+    #[error("random bytes made no key")]
+    Key(#[source] KeyError),
+}
+
+/// One key pair for each part of the trust chain.
+#[derive(Debug)]
+pub struct FreshKeys {
+    /// Signs the accounts.
+    pub operator: OperatorPair,
+    /// Identity of the system account.
+    pub system_account: AccountPair,
+    /// Identity of the application's account.
+    pub account: AccountPair,
+    /// Signs guests, and guests only.
+    pub guest: AccountPair,
+    /// Identity of the service user.
+    pub service: UserPair,
+}
+
+impl FreshKeys {
+    /// Makes all keys from the operating system's randomness.
+    ///
+    /// # Errors
+    /// * [`FreshKeysError::Random`]: there is none.
+    /// * [`FreshKeysError::Key`]: bytes made no key (none such are known).
+    pub fn generate() -> Result<Self, FreshKeysError> {
+        Ok(Self {
+            operator: fresh()?,
+            system_account: fresh()?,
+            account: fresh()?,
+            guest: fresh()?,
+            service: fresh()?,
+        })
+    }
+}
+
+fn fresh<R: Role>() -> Result<KeyPair<R>, FreshKeysError> {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(FreshKeysError::Random)?;
+    KeyPair::from_random(*bytes).map_err(FreshKeysError::Key)
+}

@@ -1,0 +1,324 @@
+//! The plan of `init`: which files, with which contents. No I/O, no clock, no randomness.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{
+    FreshKeys, InitRequest,
+    conf::{AuthConf, LocalConf},
+};
+use crate::{
+    claims::{
+        AccountClaims, AccountLimits, AccountPair, Claims, ConnectionType, KeyPair, NO_LIMIT,
+        OperatorClaims, Permission, SignError, SigningKey, UserClaims, UserScope,
+    },
+    keys::{ServiceCredentials, names},
+    mint::{RoleName, template},
+};
+
+/// Bytes of memory streams the account may hold; below what `single.conf` gives the server.
+const MEMORY_STORAGE: i64 = 128 << 20;
+/// Bytes of file streams the account may hold; below what `single.conf` gives the server.
+const DISK_STORAGE: i64 = 1 << 30;
+/// Streams and consumers of the account.
+const STREAMS: i64 = 64;
+const CONSUMERS: i64 = 1_024;
+/// Subscriptions of the service user: its private inbox, with room.
+const SERVICE_SUBSCRIPTIONS: i64 = 64;
+
+/// Everything `init` writes.
+#[derive(Debug)]
+pub struct Plan {
+    /// The directory to make.
+    pub dir: PathBuf,
+    /// Directories below it for what nats-server writes itself.
+    pub data_dirs: Vec<PathBuf>,
+    /// The files, all of them private.
+    pub files: Vec<PlannedFile>,
+}
+
+/// One file of the plan. Its contents may be secret: they are wiped from memory when dropped, and
+/// `Debug` hides them.
+pub struct PlannedFile {
+    /// Name within the directory.
+    pub name: String,
+    /// What it holds.
+    pub contents: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for PlannedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlannedFile").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// There is no plan for this request.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The path cannot stand in nats-server's configuration.
+    #[error("the directory {} has a name that is not plain text", .0.display())]
+    Path(PathBuf),
+    /// The directory is given relative to the working directory.
+    #[error("the directory {} is not an absolute path", .0.display())]
+    Relative(PathBuf),
+    /// Monitoring would be reachable from other machines.
+    #[error("the monitoring address {0} is not on loopback; it would show every user's JWT")]
+    MonitorNotLoopback(std::net::SocketAddr),
+    /// No page could connect.
+    #[error("at least one allowed origin is needed")]
+    NoOrigin,
+    /// A token could not be signed.
+    #[error("a token could not be signed")]
+    Sign(#[from] SignError),
+    /// A key could not be written out.
+    #[error("a key could not be written out")]
+    Seed(#[source] nkeys::error::Error),
+}
+
+/// Decides what `init` writes.
+///
+/// `now` is in Unix seconds and becomes the tokens' time of issue.
+///
+/// # Errors
+/// [`PlanError::Path`], [`PlanError::Relative`], [`PlanError::MonitorNotLoopback`] and
+/// [`PlanError::NoOrigin`] for a request that cannot be met; [`PlanError::Sign`] and
+/// [`PlanError::Seed`] for keys that do not sign.
+pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, PlanError> {
+    if !request.dir.is_absolute() {
+        return Err(PlanError::Relative(request.dir.clone()));
+    }
+    if !request.monitor_listen.ip().is_loopback() {
+        return Err(PlanError::MonitorNotLoopback(request.monitor_listen));
+    }
+    if request.allowed_origins.is_empty() {
+        return Err(PlanError::NoOrigin);
+    }
+    let jetstream_dir = PathBuf::from("data").join("jetstream");
+    let resolver_dir = PathBuf::from("data").join("accounts");
+
+    let local = LocalConf {
+        client_listen: request.client_listen,
+        websocket_listen: request.websocket_listen,
+        monitor_listen: request.monitor_listen,
+        allowed_origins: request
+            .allowed_origins
+            .iter()
+            .map(crate::config::Origin::as_str)
+            .collect(),
+        jetstream_dir: &plain(&request.dir.join(&jetstream_dir))?,
+        resolver_dir: &plain(&request.dir.join(&resolver_dir))?,
+    }
+    .render();
+
+    let operator = Claims::sign(
+        keys.operator.public(),
+        "scaling-ws",
+        now,
+        None,
+        OperatorClaims::new(keys.system_account.public().clone()),
+        &keys.operator,
+    )?;
+    let system_account = Claims::sign(
+        keys.system_account.public(),
+        "SYS",
+        now,
+        None,
+        AccountClaims::new(AccountLimits::core(), Vec::new()),
+        &keys.operator,
+    )?;
+    let account = Claims::sign(
+        keys.account.public(),
+        "APP",
+        now,
+        None,
+        AccountClaims::new(app_limits(), vec![role_key(RoleName::Guest, &keys.guest)]),
+        &keys.operator,
+    )?;
+    let auth = AuthConf {
+        operator: &operator,
+        system_account: keys.system_account.public(),
+        accounts: [
+            (keys.system_account.public(), &system_account),
+            (keys.account.public(), &account),
+        ],
+    }
+    .render();
+
+    let files = vec![
+        // First, so that no secret is ever in a repository unignored.
+        file(".gitignore", "*\n".to_owned()),
+        file(names::LOCAL_CONF, local),
+        file(names::AUTH_CONF, auth),
+        file(names::ACCOUNT_JWT, format!("{}\n", account.as_str())),
+        seed(names::OPERATOR_SEED, &keys.operator)?,
+        seed(names::SYSTEM_ACCOUNT_SEED, &keys.system_account)?,
+        seed(names::ACCOUNT_SEED, &keys.account)?,
+        seed(&names::role_seed(RoleName::Guest), &keys.guest)?,
+        PlannedFile {
+            name: names::SERVICE_CREDS.to_owned(),
+            contents: service_credentials(keys, now)?.format()?,
+        },
+    ];
+
+    Ok(Plan { dir: request.dir.clone(), data_dirs: vec![jetstream_dir, resolver_dir], files })
+}
+
+fn app_limits() -> AccountLimits {
+    AccountLimits {
+        mem_storage: MEMORY_STORAGE,
+        disk_storage: DISK_STORAGE,
+        streams: STREAMS,
+        consumer: CONSUMERS,
+        ..AccountLimits::core()
+    }
+}
+
+fn role_key(role: RoleName, key: &AccountPair) -> SigningKey {
+    SigningKey::Scoped(UserScope::new(key.public().clone(), role.as_str(), template(role)))
+}
+
+/// The user `serve` connects as: may publish the application's subjects, may read nothing but its
+/// own inbox, and only over TCP.
+fn service_credentials(keys: &FreshKeys, now: i64) -> Result<ServiceCredentials, PlanError> {
+    let user = keys.service.public();
+    let claims = UserClaims::new(
+        Permission::only(["com.scaling-ws.>"]),
+        Permission::only([format!("_INBOX.{user}.>")]),
+        SERVICE_SUBSCRIPTIONS,
+        NO_LIMIT,
+        vec![ConnectionType::Standard],
+    );
+    let jwt = Claims::sign(user, "api", now, None, claims, &keys.account)?;
+    Ok(ServiceCredentials::new(jwt, keys.service.clone()))
+}
+
+fn file(name: &str, contents: String) -> PlannedFile {
+    PlannedFile { name: name.to_owned(), contents: Zeroizing::new(contents) }
+}
+
+fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<PlannedFile, PlanError> {
+    let seed = pair.seed().map_err(PlanError::Seed)?;
+    Ok(file(name, format!("{}\n", seed.as_str())))
+}
+
+fn plain(path: &Path) -> Result<String, PlanError> {
+    path.to_str()
+        .filter(|text| !text.contains(char::is_control))
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| PlanError::Path(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn request() -> InitRequest {
+        InitRequest {
+            dir: "/srv/nats/generated".into(),
+            client_listen: "127.0.0.1:4222".parse().unwrap(),
+            websocket_listen: "0.0.0.0:5000".parse().unwrap(),
+            monitor_listen: "127.0.0.1:8222".parse().unwrap(),
+            allowed_origins: vec!["http://localhost:3000".parse().unwrap()],
+        }
+    }
+
+    fn keys() -> FreshKeys {
+        FreshKeys {
+            operator: KeyPair::from_random([1; 32]).unwrap(),
+            system_account: KeyPair::from_random([2; 32]).unwrap(),
+            account: KeyPair::from_random([3; 32]).unwrap(),
+            guest: KeyPair::from_random([4; 32]).unwrap(),
+            service: KeyPair::from_random([5; 32]).unwrap(),
+        }
+    }
+
+    fn contents(plan: &Plan, name: &str) -> String {
+        let file = plan.files.iter().find(|file| file.name == name);
+        file.unwrap_or_else(|| panic!("no file {name}")).contents.to_string()
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_plan() {
+        let (a, b) = (plan(&request(), &keys(), NOW), plan(&request(), &keys(), NOW));
+        for (a, b) in a.unwrap().files.iter().zip(&b.unwrap().files) {
+            assert_eq!((&a.name, &*a.contents), (&b.name, &*b.contents));
+        }
+    }
+
+    #[test]
+    fn the_account_grants_guests_one_subject_and_their_own_inbox() {
+        let plan = plan(&request(), &keys(), NOW).unwrap();
+        let account =
+            Claims::<AccountClaims>::decode(contents(&plan, names::ACCOUNT_JWT).trim()).unwrap();
+        assert_eq!(account.iss, *keys().operator.public());
+        assert_eq!(account.sub, *keys().account.public());
+        assert!(account.nats.limits.disallow_bearer);
+        assert!(account.nats.limits.disk_storage > 0);
+        assert!(!account.nats.default_permissions.publish.is_unrestricted());
+        let scope = account.nats.scope_of(keys().guest.public()).unwrap();
+        assert_eq!(scope.role, "guest");
+        assert_eq!(scope.template.publish, Permission::nothing());
+        assert_eq!(
+            scope.template.subscribe.allow,
+            ["com.scaling-ws.updates", "_INBOX.{{subject()}}.>"]
+        );
+        assert_eq!(scope.template.allowed_connection_types, [ConnectionType::Websocket]);
+    }
+
+    #[test]
+    fn the_service_user_has_the_least_it_needs() {
+        let plan = plan(&request(), &keys(), NOW).unwrap();
+        let credentials =
+            ServiceCredentials::parse(&contents(&plan, names::SERVICE_CREDS)).unwrap();
+        let claims = Claims::<UserClaims>::decode(credentials.jwt().as_str()).unwrap();
+        assert_eq!(claims.iss, *keys().account.public());
+        assert_eq!(claims.nats.publish, Permission::only(["com.scaling-ws.>"]));
+        let inbox = format!("_INBOX.{}.>", keys().service.public());
+        assert_eq!(claims.nats.subscribe, Permission::only([inbox]));
+        assert_eq!(claims.nats.allowed_connection_types, [ConnectionType::Standard]);
+        assert!(!claims.nats.bearer_token);
+    }
+
+    #[test]
+    fn seeds_go_only_into_their_own_files() {
+        let plan = plan(&request(), &keys(), NOW).unwrap();
+        let operator = keys().operator.seed().unwrap();
+        for file in &plan.files {
+            let holds = file.contents.contains(operator.as_str());
+            assert_eq!(holds, file.name == names::OPERATOR_SEED, "{}", file.name);
+        }
+        assert!(!format!("{plan:?}").contains(operator.as_str()));
+    }
+
+    #[test]
+    fn paths_and_addresses_are_written_as_variables() {
+        let local = contents(&plan(&request(), &keys(), NOW).unwrap(), names::LOCAL_CONF);
+        for line in [
+            r#"CLIENT_LISTEN: "127.0.0.1:4222""#,
+            r#"WEBSOCKET_LISTEN: "0.0.0.0:5000""#,
+            r#"MONITOR_LISTEN: "127.0.0.1:8222""#,
+            r#"ALLOWED_ORIGINS: ["http://localhost:3000"]"#,
+            r#"JETSTREAM_DIR: "/srv/nats/generated/data/jetstream""#,
+            r#"RESOLVER_DIR: "/srv/nats/generated/data/accounts""#,
+        ] {
+            assert!(local.contains(line), "{line} is not in\n{local}");
+        }
+    }
+
+    #[test]
+    fn requests_that_cannot_be_met_are_refused() {
+        let refuse = |change: fn(&mut InitRequest)| {
+            let mut request = request();
+            change(&mut request);
+            plan(&request, &keys(), NOW).unwrap_err()
+        };
+        let error = refuse(|r| r.monitor_listen = "0.0.0.0:8222".parse().unwrap());
+        assert!(matches!(error, PlanError::MonitorNotLoopback(_)));
+        assert!(matches!(refuse(|r| r.allowed_origins.clear()), PlanError::NoOrigin));
+        assert!(matches!(refuse(|r| r.dir = "generated".into()), PlanError::Relative(_)));
+        assert!(matches!(refuse(|r| r.dir = "/a\nb".into()), PlanError::Path(_)));
+    }
+}

@@ -1,0 +1,20 @@
+//! What `init` is asked for.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::config::Origin;
+
+/// Addresses, paths and origins of one machine. A port of 0 leaves the choice to nats-server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitRequest {
+    /// The directory to make, as an absolute path: nats-server's own paths start there.
+    pub dir: PathBuf,
+    /// Address of the TCP listener for services.
+    pub client_listen: SocketAddr,
+    /// Address of the websocket listener for browsers.
+    pub websocket_listen: SocketAddr,
+    /// Address of the monitoring page.
+    pub monitor_listen: SocketAddr,
+    /// Origins whose pages the websocket listener admits.
+    pub allowed_origins: Vec<Origin>,
+}

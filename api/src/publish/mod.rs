@@ -1,0 +1,15 @@
+//! Publishing to NATS.
+//!
+//! async-nats holds publishes back while it is disconnected and sends them when it is connected
+//! again. Here that would break a promise: a caller who was told "not sent" would see the message
+//! turn up later. So each client of async-nats lives for one connection only ([`connection`]); when
+//! that is lost, the client dies together with whatever it held back, and a new client is made,
+//! endlessly. [`publisher`] turns that into three clear outcomes.
+
+pub mod connection;
+pub mod publisher;
+pub mod update;
+
+pub use connection::{Connection, ConnectionSettings};
+pub use publisher::{PublishError, Publisher};
+pub use update::Update;

@@ -1,0 +1,191 @@
+//! Which request goes where, and through what.
+
+use std::{any::Any, path::PathBuf, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRef},
+    http::{HeaderValue, Method, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use tracing::error;
+
+use crate::{
+    config::Origin,
+    error::{Code, Problem},
+    middleware::{
+        body_limit::body_limit,
+        observe::observe,
+        origin_check::{AllowedOrigins, origin_check},
+        security_headers::security_headers,
+        timeout::timeout,
+    },
+    publish::Publisher,
+    routes::{
+        credentials::{Issuer, credentials},
+        health::{healthz, readyz},
+        page::page,
+        ping::ping,
+    },
+};
+
+/// Time a browser may remember the answer to a preflight.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
+
+/// What handlers work with.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// Publishes to NATS.
+    pub publisher: Publisher,
+    /// Mints credentials.
+    pub issuer: Issuer,
+}
+
+impl FromRef<AppState> for Publisher {
+    fn from_ref(state: &AppState) -> Self {
+        state.publisher.clone()
+    }
+}
+
+impl FromRef<AppState> for Issuer {
+    fn from_ref(state: &AppState) -> Self {
+        state.issuer.clone()
+    }
+}
+
+/// What surrounds the handlers.
+#[derive(Debug, Clone)]
+pub struct RouterSettings {
+    /// Origins this service has itself.
+    pub own_origins: Vec<Origin>,
+    /// Other origins that may call.
+    pub cross_origins: Vec<Origin>,
+    /// Largest body in bytes.
+    pub body_limit: u64,
+    /// Longest time a request may take.
+    pub request_timeout: Duration,
+    /// Directory of the page.
+    pub page_dir: PathBuf,
+    /// The content security policy of every response.
+    pub content_security_policy: HeaderValue,
+}
+
+/// Builds the service.
+pub fn router(state: AppState, settings: &RouterSettings) -> Router {
+    let allowed = AllowedOrigins::new(settings.own_origins.iter().chain(&settings.cross_origins));
+    // What a page makes the visitor's browser do.
+    let calls = Router::<AppState>::new()
+        .route("/ping", post(ping))
+        .route("/v1/credentials", post(credentials))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(allowed, origin_check));
+    let calls = match cors(&settings.cross_origins) {
+        Some(cors) => calls.layer(cors),
+        None => calls,
+    };
+    let probes = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .method_not_allowed_fallback(method_not_allowed);
+
+    around(calls.merge(probes).merge(page(&settings.page_dir)).with_state(state), settings)
+}
+
+/// Puts around a router what every request goes through, the last layer outermost.
+fn around(router: Router, settings: &RouterSettings) -> Router {
+    let body_bytes = usize::try_from(settings.body_limit).unwrap_or(usize::MAX);
+    router
+        .layer(DefaultBodyLimit::max(body_bytes))
+        .layer(middleware::from_fn_with_state(settings.body_limit, body_limit))
+        .layer(middleware::from_fn_with_state(settings.request_timeout, timeout))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(
+            settings.content_security_policy.clone(),
+            security_headers,
+        ))
+        .layer(middleware::from_fn(observe))
+}
+
+fn cors(origins: &[Origin]) -> Option<CorsLayer> {
+    // An origin is ASCII without control characters, so each makes a header value.
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|origin| origin.as_str().parse().ok()).collect();
+    (!origins.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods([Method::POST])
+            .allow_headers([header::CONTENT_TYPE])
+            .max_age(PREFLIGHT_MAX_AGE)
+    })
+}
+
+/// The header `Allow` is added by the router.
+async fn method_not_allowed() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "This route is not called with this method.")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
+fn panicked(payload: Box<dyn Any + Send>) -> Response {
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    error!(message, "a handler panicked");
+    Problem::new(Code::Internal, "Something went wrong on the server; it has been logged.")
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        http::Request,
+    };
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn settings() -> RouterSettings {
+        RouterSettings {
+            own_origins: Vec::new(),
+            cross_origins: Vec::new(),
+            body_limit: 1024,
+            request_timeout: Duration::from_millis(50),
+            page_dir: PathBuf::from("/nonexistent"),
+            content_security_policy: HeaderValue::from_static("default-src 'none'"),
+        }
+    }
+
+    async fn call(router: Router) -> (u16, serde_json::Value) {
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let response = around(router, &settings()).oneshot(request).await.unwrap();
+        assert!(response.headers().contains_key("x-request-id"));
+        assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 4096).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_500_that_does_not_tell_why() {
+        async fn panics() -> &'static str {
+            panic!("a private reason")
+        }
+        let (status, body) = call(Router::new().route("/", get(panics))).await;
+        assert_eq!(status, 500);
+        assert_eq!(body["code"], "internal");
+        assert!(!body.to_string().contains("private"));
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_never_ends_becomes_a_408() {
+        let never = get(std::future::pending::<()>);
+        let (status, body) = call(Router::new().route("/", never)).await;
+        assert_eq!(status, 408);
+        assert_eq!(body["code"], "request_timeout");
+    }
+}

@@ -1,0 +1,32 @@
+//! `GET /healthz` and `GET /readyz`: for whoever keeps the process running.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+use crate::{
+    error::{Code, Problem},
+    publish::Publisher,
+};
+
+/// A state in one word.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    status: &'static str,
+}
+
+/// The process lives. Always 200: restarting it does not bring NATS back.
+pub async fn healthz() -> Json<Health> {
+    Json(Health { status: "alive" })
+}
+
+/// The service can do its work.
+///
+/// # Errors
+/// 503 `nats_unavailable` while there is no connection to NATS.
+pub async fn readyz(State(publisher): State<Publisher>) -> Result<Json<Health>, Problem> {
+    if publisher.is_connected() {
+        Ok(Json(Health { status: "ready" }))
+    } else {
+        Err(Problem::new(Code::NatsUnavailable, "There is no connection to NATS."))
+    }
+}

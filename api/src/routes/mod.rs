@@ -1,0 +1,6 @@
+//! The routes, each: extract, ask the domain, respond.
+
+pub mod credentials;
+pub mod health;
+pub mod page;
+pub mod ping;

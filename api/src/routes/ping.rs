@@ -1,0 +1,29 @@
+//! `POST /ping`: tells everyone who watches that somebody called.
+
+use axum::{Json, extract::State, http::header, response::IntoResponse};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::{
+    error::Problem,
+    mint::updates_subject,
+    publish::{Publisher, Update},
+};
+
+#[derive(Serialize)]
+struct Pong {
+    message: &'static str,
+}
+
+/// Publishes an update. 200 means that the NATS server has it.
+///
+/// # Errors
+/// * 503 `nats_unavailable`: nothing was sent, and nothing will be.
+/// * 504 `publish_unconfirmed`: the connection was lost or silent after the message was handed
+///   over; it may have arrived.
+pub async fn ping(State(publisher): State<Publisher>) -> Result<impl IntoResponse, Problem> {
+    let payload =
+        Update::sent_at(OffsetDateTime::now_utc()).to_payload().map_err(Problem::internal)?;
+    publisher.publish(updates_subject(), payload).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(Pong { message: "pong" })))
+}

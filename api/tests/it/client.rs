@@ -1,0 +1,160 @@
+//! The few protocol lines a NATS client needs, spoken by hand over a websocket or TCP.
+
+use data_encoding::BASE64URL_NOPAD;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{self, Message, client::IntoClientRequest},
+};
+
+use crate::{
+    nats::{Nats, PAGE_ORIGIN},
+    wait::DEADLINE,
+};
+
+enum Wire {
+    Websocket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
+    Tcp(TcpStream),
+}
+
+pub(crate) struct Client {
+    wire: Wire,
+    unread: Vec<u8>,
+}
+
+/// Opens a websocket as a page of this origin would, or as a program when there is none.
+pub(crate) async fn open_websocket(
+    nats: &Nats,
+    origin: Option<&str>,
+) -> Result<Client, tungstenite::Error> {
+    let mut request = nats.websocket_url().into_client_request()?;
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+    }
+    let (stream, _) = tokio_tungstenite::connect_async(request).await?;
+    Ok(Client { wire: Wire::Websocket(Box::new(stream)), unread: Vec::new() })
+}
+
+impl Client {
+    pub(crate) async fn websocket(nats: &Nats) -> Self {
+        open_websocket(nats, Some(PAGE_ORIGIN)).await.unwrap()
+    }
+
+    pub(crate) async fn tcp(nats: &Nats) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", nats.client_port)).await.unwrap();
+        Self { wire: Wire::Tcp(stream), unread: Vec::new() }
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        match &mut self.wire {
+            Wire::Websocket(stream) => {
+                stream.send(Message::binary(text.as_bytes().to_vec())).await.unwrap();
+            }
+            Wire::Tcp(stream) => stream.write_all(text.as_bytes()).await.unwrap(),
+        }
+    }
+
+    /// More bytes, or nothing when the connection is closed.
+    async fn receive(&mut self) -> Option<()> {
+        let bytes = match &mut self.wire {
+            Wire::Websocket(stream) => loop {
+                match stream.next().await?.ok()? {
+                    Message::Close(_) => return None,
+                    message if message.is_binary() || message.is_text() => {
+                        break message.into_data().to_vec();
+                    }
+                    _ => {}
+                }
+            },
+            Wire::Tcp(stream) => {
+                let mut bytes = vec![0; 4096];
+                let n = stream.read(&mut bytes).await.ok().filter(|n| *n > 0)?;
+                bytes.truncate(n);
+                bytes
+            }
+        };
+        self.unread.extend(bytes);
+        Some(())
+    }
+
+    async fn take(&mut self, find: impl Fn(&[u8]) -> Option<usize>) -> Option<String> {
+        loop {
+            if let Some(end) = find(&self.unread) {
+                let taken = self.unread.drain(..end).collect();
+                return Some(String::from_utf8(taken).unwrap());
+            }
+            self.receive().await?;
+        }
+    }
+
+    /// The next line, with the payload after it for MSG; nothing when the connection is closed.
+    async fn operation(&mut self) -> Option<String> {
+        let line_end = |bytes: &[u8]| bytes.windows(2).position(|w| w == b"\r\n").map(|at| at + 2);
+        let line = self.take(line_end).await?.trim_end().to_owned();
+        if !line.starts_with("MSG ") {
+            return Some(line);
+        }
+        let length: usize = line.rsplit(' ').next().unwrap().parse().unwrap();
+        let end = length + 2;
+        let payload = self.take(|bytes| (bytes.len() >= end).then_some(end)).await?;
+        Some(format!("{line}\n{}", payload.trim_end()))
+    }
+
+    /// The next operation that is not part of keeping the connection alive.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        let next = async {
+            loop {
+                match self.operation().await? {
+                    ping if ping == "PING" => self.send("PONG\r\n").await,
+                    // A second INFO follows the login.
+                    info if info.starts_with("INFO ") => {}
+                    other => return Some(other),
+                }
+            }
+        };
+        timeout(DEADLINE, next).await.unwrap()
+    }
+
+    /// Logs in, and returns the server's answer: `PONG`, or an error.
+    pub(crate) async fn log_in(&mut self, jwt: &str, key: &nkeys::KeyPair) -> String {
+        let info = self.operation().await.unwrap();
+        let info: Value = serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
+        let nonce = info["nonce"].as_str().unwrap();
+        let connect = json!({
+            "verbose": false, "pedantic": false, "protocol": 1, "lang": "test", "version": "0",
+            "headers": true, "no_responders": true,
+            "jwt": jwt,
+            "nkey": key.public_key(),
+            "sig": BASE64URL_NOPAD.encode(&key.sign(nonce.as_bytes()).unwrap()),
+        });
+        self.send(&format!("CONNECT {connect}\r\nPING\r\n")).await;
+        self.next().await.unwrap()
+    }
+
+    /// Sends lines, then a PING; returns what came before its PONG.
+    pub(crate) async fn round_trip(&mut self, lines: &str) -> Vec<String> {
+        self.send(&format!("{lines}PING\r\n")).await;
+        let mut answers = Vec::new();
+        loop {
+            match self.next().await.unwrap() {
+                pong if pong == "PONG" => return answers,
+                other => answers.push(other),
+            }
+        }
+    }
+
+    /// Reads until the server closes the connection.
+    pub(crate) async fn until_closed(&mut self) -> Vec<String> {
+        let mut rest = Vec::new();
+        while let Some(operation) = self.next().await {
+            rest.push(operation);
+        }
+        rest
+    }
+}

@@ -1,0 +1,18 @@
+//! The service against a real nats-server on the configuration we ship.
+//!
+//! Each test has its own directory, ports, nats-server and `api` process, so all run in parallel.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod credentials;
+mod http;
+mod nats;
+mod outage;
+mod page;
+mod redaction;
+mod relay;
+mod service;
+mod startup;
+mod stop;
+mod wait;

@@ -1,0 +1,163 @@
+//! A nats-server on our configuration, in a directory of its own.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::Mutex,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait::until;
+
+pub(crate) const PAGE_ORIGIN: &str = "http://localhost:3000";
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// `NATS_SERVER`, else what `just setup` installs, else the one on PATH.
+fn nats_server() -> PathBuf {
+    if let Some(given) = std::env::var_os("NATS_SERVER") {
+        return given.into();
+    }
+    let local = workspace().join(".tools/nats/bin/nats-server");
+    if local.is_file() { local } else { "nats-server".into() }
+}
+
+/// A port nobody listens on, and that no other test of this process was given.
+pub(crate) fn free_port() -> u16 {
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    let mut given = GIVEN.lock().unwrap();
+    let given = given.get_or_insert_default();
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if given.insert(port) {
+            return port;
+        }
+    }
+}
+
+pub(crate) struct Nats {
+    dir: tempfile::TempDir,
+    pub(crate) client_port: u16,
+    pub(crate) websocket_port: u16,
+    child: Option<Child>,
+}
+
+impl Nats {
+    /// Copies our configuration to a new directory and runs `api init` there.
+    pub(crate) fn provision() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let conf = dir.path().join("nats-conf");
+        fs::create_dir_all(conf.join("parts")).unwrap();
+        let ours = workspace().join("nats-conf");
+        fs::copy(ours.join("single.conf"), conf.join("single.conf")).unwrap();
+        for part in fs::read_dir(ours.join("parts")).unwrap() {
+            let part = part.unwrap();
+            fs::copy(part.path(), conf.join("parts").join(part.file_name())).unwrap();
+        }
+        let nats = Self { dir, client_port: free_port(), websocket_port: free_port(), child: None };
+        let output = nats.init();
+        assert!(output.status.success(), "{output:?}");
+        nats
+    }
+
+    /// `provision`, then `start`.
+    pub(crate) async fn running() -> Self {
+        let mut nats = Self::provision();
+        nats.start().await;
+        nats
+    }
+
+    /// Runs `api init` with this server's ports.
+    pub(crate) fn init(&self) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_api"))
+            .args(["init", "--dir", "nats-conf/generated"])
+            .args(["--client-listen", &format!("127.0.0.1:{}", self.client_port)])
+            .args(["--websocket-listen", &format!("127.0.0.1:{}", self.websocket_port)])
+            .args(["--monitor-listen", &format!("127.0.0.1:{}", free_port())])
+            .args(["--allowed-origin", PAGE_ORIGIN])
+            .args(["--allowed-origin", "http://127.0.0.1:3000"])
+            .current_dir(self.dir.path())
+            .output()
+            .unwrap()
+    }
+
+    pub(crate) fn keys_dir(&self) -> PathBuf {
+        self.dir.path().join("nats-conf/generated")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.client_port)
+    }
+
+    pub(crate) fn websocket_url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.websocket_port)
+    }
+
+    fn conf(&self) -> PathBuf {
+        self.dir.path().join("nats-conf/single.conf")
+    }
+
+    /// Has nats-server check the configuration.
+    pub(crate) fn check_conf(&self) -> Output {
+        Command::new(nats_server()).arg("-t").arg("-c").arg(self.conf()).output().unwrap()
+    }
+
+    /// Starts the server from another working directory and waits until both listeners answer.
+    pub(crate) async fn start(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("nats.log"))
+            .unwrap();
+        let child = Command::new(nats_server())
+            .arg("-c")
+            .arg(self.conf())
+            .current_dir("/")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        for port in [self.client_port, self.websocket_port] {
+            until("nats-server listens", || async { TcpStream::connect(("127.0.0.1", port)).ok() })
+                .await;
+        }
+    }
+
+    /// Ends the server as a crash would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Freezes the server: its connections stay open and nothing moves.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("nats.log")).unwrap()
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
