@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_no_user_seed_is_refused() {
-        let account = KeyPair::new_account();
+        let account = KeyPair::new_from_raw(KeyPairType::Account, [1; 32]).unwrap();
         for seed in ["", "SU", "rubbish", &account.seed().unwrap(), &account.public_key()] {
             assert_eq!(UserKey::from_seed(seed).unwrap_err(), UserKeyError::InvalidSeed);
         }
