@@ -1,12 +1,13 @@
 //! The handle on a connection.
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Poll, ready};
 use core::time::Duration;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_channel::oneshot;
+use futures_util::future::{Either, select};
 use nats_proto::connection::{
     FlushError, PublishError, RequestError, RequestId, Statistics, SubscribeError,
 };
@@ -16,7 +17,7 @@ use nats_proto::{
 
 use crate::driver::Driver;
 use crate::error::ConnectError;
-use crate::event::Events;
+use crate::event::{Event, Events};
 use crate::options::ConnectOptions;
 use crate::platform::Runtime;
 use crate::shared::Shared;
@@ -221,7 +222,7 @@ impl Client {
         let shared = self.shared();
         let mut inner = shared.inner.borrow_mut();
         let sid = inner.connection.subscribe(&subject, queue_group)?;
-        let queue = Rc::new(Queue::new(subject, shared.options.subscription_capacity));
+        let queue = Rc::new(Queue::new(subject, shared.options.pending_limits));
         inner.queues.insert(sid, Rc::clone(&queue));
         shared.wake_driver();
         Ok(Subscriber { sid, queue, handle: Rc::clone(&self.handle) })
@@ -333,6 +334,55 @@ impl Client {
         flushed.and(if discarded > 0 { Err(FlushError::Disconnected) } else { Ok(()) })
     }
 
+    /// Lets everything finish, then closes: subscriptions end when what was on its way has been
+    /// read, what is published until then is sent, and new subscriptions are refused.
+    ///
+    /// Subscriptions have to be read meanwhile, by other tasks.
+    ///
+    /// # Errors
+    /// [`FlushError`] when the server has not confirmed everything published; the connection is
+    /// closed all the same. `TimedOut` also when subscriptions were not read to their end within
+    /// [`ConnectOptions::drain_timeout`].
+    ///
+    /// # Cancel safety
+    /// If the future is dropped the connection stays open and takes no new subscriptions.
+    pub async fn drain(&self) -> Result<(), FlushError> {
+        let shared = self.shared();
+        let timeout = shared.options.drain_timeout;
+        let now = shared.runtime.platform.now();
+        let queues = {
+            let mut inner = shared.inner.borrow_mut();
+            if inner.connection.is_closed() {
+                return Err(FlushError::Closed);
+            }
+            inner.connection.drain_all(now);
+            inner.emit(&Event::Draining);
+            inner.queues.values().cloned().collect::<Vec<_>>()
+        };
+        shared.wake_driver();
+        let read = poll_fn(|cx| {
+            for queue in &queues {
+                ready!(queue.poll_finished(cx));
+            }
+            Poll::Ready(())
+        });
+        let read = match select(read, shared.runtime.platform.sleep(timeout)).await {
+            Either::Left(_) => Ok(()),
+            Either::Right(_) => Err(FlushError::TimedOut { timeout }),
+        };
+        let closed = self.close().await;
+        read.and(closed)
+    }
+
+    /// Something happened that makes the connection doubtful, or another one likely to succeed:
+    /// a connection is tested at once, and a server that is waited for is dialled at once.
+    ///
+    /// In a browser this happens by itself when the machine comes online and when the page is
+    /// shown again.
+    pub fn wake(&self) {
+        self.shared().wake();
+    }
+
     /// A subject for an answer that nobody else publishes to, under the inbox prefix.
     pub fn new_inbox(&self) -> String {
         self.shared().inner.borrow_mut().connection.new_inbox()
@@ -345,7 +395,10 @@ impl Client {
 
     /// How far the connection is.
     pub fn connection_state(&self) -> State {
-        self.shared().state.get()
+        let shared = self.shared();
+        // The driver learns of a close a moment later.
+        let closed = shared.inner.borrow().connection.is_closed();
+        if closed { State::Closed } else { shared.state.get() }
     }
 
     /// What the server said of itself last; all defaults before the first connection.
@@ -380,6 +433,12 @@ impl Client {
 }
 
 impl Handle {
+    pub(crate) fn drain(&self, sid: u64) {
+        let now = self.shared.runtime.platform.now();
+        self.shared.inner.borrow_mut().connection.drain(now, sid);
+        self.shared.wake_driver();
+    }
+
     pub(crate) fn unsubscribe(&self, sid: u64, max: Option<u64>) {
         self.shared.inner.borrow_mut().connection.unsubscribe(sid, max);
         self.shared.wake_driver();

@@ -1,5 +1,6 @@
 //! The one loop: it carries bytes, time and credentials between the connection and the world.
 
+use core::any::Any;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -8,7 +9,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use nats_proto::connection::{self, Auth, DisconnectReason};
-use nats_proto::{Dial, Instant, ServerAddr, ServerPool};
+use nats_proto::{Dial, Instant, ServerAddr, ServerError, ServerPool};
 
 use crate::client::State;
 use crate::credentials::AuthError;
@@ -46,9 +47,15 @@ pub(crate) struct Driver {
     /// When a full transport is asked again.
     write_at: Option<Instant>,
     events: Vec<connection::Event>,
+    /// Who the client last said that it is, without the signature.
+    offered: Auth,
+    /// Servers that refused the client, and whom they refused.
+    refused: Vec<(ServerAddr, Auth)>,
     last_reason: DisconnectReason,
-    /// Whether it is closed because the pool was exhausted.
+    /// Whether no attempt is left that could succeed.
     gave_up: bool,
+    /// What listens for the machine to come online, until the driver ends.
+    _wake: Box<dyn Any>,
 }
 
 impl Driver {
@@ -73,6 +80,14 @@ impl Driver {
             max_attempts,
             seed,
         );
+        let wake = shared.runtime.platform.on_wake({
+            let shared = Rc::downgrade(&shared);
+            Rc::new(move || {
+                if let Some(shared) = shared.upgrade() {
+                    shared.wake();
+                }
+            })
+        });
         let mut driver = Self {
             shared,
             pool,
@@ -84,8 +99,11 @@ impl Driver {
             timer: None,
             write_at: None,
             events: Vec::new(),
+            offered: Auth::default(),
+            refused: Vec::new(),
             last_reason: DisconnectReason::ClosedByCaller,
             gave_up: false,
+            _wake: wake,
         };
         driver.schedule_dial();
         (driver, receiver)
@@ -152,8 +170,14 @@ impl Driver {
         let now = self.now();
         let connection = &mut self.shared.inner.borrow_mut().connection;
         match result {
-            Ok(auth) => connection.authenticate(now, auth),
-            Err(error) => connection.authentication_failed(now, &error.to_string()),
+            Ok(auth) => {
+                self.offered = Auth { signature: None, ..auth.clone() };
+                connection.authenticate(now, auth);
+            }
+            Err(error) => {
+                self.gave_up |= error.is_fatal();
+                connection.authentication_failed(now, &error.to_string());
+            }
         }
     }
 
@@ -216,6 +240,7 @@ impl Driver {
     }
 
     fn handle_connected(&mut self) {
+        self.refused.clear();
         self.pool.connected();
         self.pool.set_max_attempts(self.shared.options.max_reconnects);
         self.shared.state.set(State::Connected);
@@ -244,6 +269,7 @@ impl Driver {
             self.shared.emit(&Event::Disconnected { reason, unconfirmed });
         } else {
             self.pool.failed(now);
+            self.judge_refusal(&reason);
             let server = self.server.clone();
             self.shared.emit(&Event::ConnectFailed { server, reason });
         }
@@ -252,11 +278,27 @@ impl Driver {
         }
     }
 
+    /// A server that refuses the same credential twice will do so for ever. Credentials that are
+    /// replaced in between are another matter.
+    fn judge_refusal(&mut self, reason: &DisconnectReason) {
+        if !reason.server_error().is_some_and(ServerError::is_authentication) {
+            return;
+        }
+        let refusal = (self.server.clone(), self.offered.clone());
+        if self.refused.contains(&refusal) {
+            self.gave_up |= !self.pool.forget_last();
+        } else {
+            self.refused.push(refusal);
+        }
+    }
+
     /// Chooses the next server, or gives up.
     fn schedule_dial(&mut self) {
         let now = self.now();
-        match self.pool.next(now) {
+        match self.pool.next(now).filter(|_| !self.gave_up) {
             Some(Dial { addr, wait, attempt }) => {
+                let delay = self.shared.options.reconnect_delay.as_ref();
+                let wait = delay.map_or(wait, |delay| delay(attempt));
                 self.server = addr.clone();
                 self.dial_at = Some(now + wait);
                 self.shared.emit(&Event::Connecting { server: addr, wait, attempt });

@@ -51,12 +51,19 @@ pub enum Event {
     },
     /// The server is about to stop. The client moves if it knows another.
     LameDuckMode,
+    /// The client is being drained: its subscriptions end, and then it closes.
+    Draining,
     /// The servers that may be dialled have changed: some joined the cluster, or left it.
     ServersChanged,
-    /// A subscription's queue is full, and messages for it are dropped until it is read.
+    /// A subscription's queue is full, and messages for it are dropped. Told once until it is
+    /// half empty again; [`Subscriber::dropped`](crate::Subscriber::dropped) goes on counting.
     SlowConsumer {
+        /// The subscription.
+        sid: u64,
         /// What it is subscribed to.
         subject: Subject,
+        /// How many messages it has lost so far.
+        dropped: u64,
     },
     /// The server said that something went wrong. If it belongs to a subscription, that one
     /// ends; if to a request, that one fails.

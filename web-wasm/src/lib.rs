@@ -52,7 +52,7 @@ pub use credentials::{AuthError, Credentials};
 pub use error::ConnectError;
 pub use event::{Event, Events};
 pub use options::{ConnectOptions, ToServerAddrs};
-pub use subscriber::Subscriber;
+pub use subscriber::{Overflow, PendingLimits, Subscriber};
 
 pub use nats_proto::connection::{
     Auth, Challenge, DisconnectReason, EndReason, FlushError, PublishError, RequestError,

@@ -13,6 +13,7 @@ use crate::credentials::key::UserKey;
 use crate::credentials::{AuthError, Callback, Credentials, Fixed, Signed};
 use crate::error::ConnectError;
 use crate::platform::Runtime;
+use crate::subscriber::PendingLimits;
 
 /// The options of a connection, each with its default.
 ///
@@ -38,9 +39,11 @@ pub struct ConnectOptions {
     pub(crate) retain_servers_order: bool,
     pub(crate) ignore_discovered_servers: bool,
     pub(crate) retry_on_initial_connect: bool,
-    pub(crate) subscription_capacity: usize,
+    pub(crate) pending_limits: PendingLimits,
+    pub(crate) reconnect_delay: Option<Rc<dyn Fn(u32) -> Duration>>,
     pub(crate) request_timeout: Duration,
     pub(crate) flush_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
     pub(crate) credentials: Rc<dyn Credentials>,
 }
 
@@ -53,9 +56,11 @@ impl Default for ConnectOptions {
             retain_servers_order: false,
             ignore_discovered_servers: false,
             retry_on_initial_connect: false,
-            subscription_capacity: 65_536,
+            pending_limits: PendingLimits::default(),
+            reconnect_delay: None,
             request_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
             credentials: Rc::new(Fixed(Auth::default())),
         }
     }
@@ -159,11 +164,26 @@ impl ConnectOptions {
         self
     }
 
-    /// How many messages a subscription holds for a reader that is slower than they come.
-    /// Beyond that they are dropped and counted. Default: 65,536; at least 1.
+    /// How long a drain waits for subscriptions to be read to their end. Default: 30 seconds.
     #[must_use]
-    pub fn subscription_capacity(mut self, capacity: usize) -> Self {
-        self.subscription_capacity = capacity.max(1);
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// How many messages a subscription holds for a reader that is slower than they come.
+    /// Beyond that they are dropped and counted. Default: 65,536.
+    #[must_use]
+    pub fn subscription_capacity(mut self, messages: usize) -> Self {
+        self.pending_limits.messages = messages;
+        self
+    }
+
+    /// How much a subscription holds, and what happens beyond that; each can have its own by
+    /// [`Subscriber::set_pending_limits`](crate::Subscriber::set_pending_limits).
+    #[must_use]
+    pub fn pending_limits(mut self, limits: PendingLimits) -> Self {
+        self.pending_limits = limits;
         self
     }
 
@@ -178,6 +198,21 @@ impl ConnectOptions {
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
+        self
+    }
+
+    /// How long to wait before each attempt, in the place of [`backoff`](Self::backoff). The
+    /// argument is the attempt since the last connection, from 1.
+    #[must_use]
+    pub fn reconnect_delay_callback(mut self, delay: impl Fn(u32) -> Duration + 'static) -> Self {
+        self.reconnect_delay = Some(Rc::new(delay));
+        self
+    }
+
+    /// How many unanswered questions make a server count as gone. Default: 2; at least 1.
+    #[must_use]
+    pub fn max_pings_unanswered(mut self, pings: usize) -> Self {
+        self.config.max_pings_unanswered = pings.max(1);
         self
     }
 

@@ -75,6 +75,16 @@ impl Shared {
         }
     }
 
+    /// The world may have changed: doubts a connection, and dials at once where there is none.
+    pub(crate) fn wake(&self) {
+        let now = self.runtime.platform.now();
+        let mut inner = self.inner.borrow_mut();
+        inner.connection.doubt(now);
+        inner.wake = true;
+        drop(inner);
+        self.wake_driver();
+    }
+
     pub(crate) fn emit(&self, event: &Event) {
         self.inner.borrow_mut().emit(event);
     }
@@ -125,9 +135,13 @@ impl Inner {
 
     fn deliver(&mut self, sid: u64, message: Message) {
         let Some(queue) = self.queues.get(&sid) else { return };
-        if queue.push(message) == Queued::FirstDropped {
-            let subject = queue.subject.clone();
-            self.emit(&Event::SlowConsumer { subject });
+        let queued = queue.push(message);
+        if matches!(queued, Queued::FirstDropped | Queued::Overflowed) {
+            let (subject, dropped) = (queue.subject.clone(), queue.dropped());
+            self.emit(&Event::SlowConsumer { sid, subject, dropped });
+        }
+        if queued == Queued::Overflowed {
+            self.connection.unsubscribe(sid, None);
         }
     }
 

@@ -12,52 +12,139 @@ use nats_proto::{Message, Subject};
 
 use crate::client::Handle;
 
+/// What happens to a message for which a subscription has no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// It is dropped.
+    #[default]
+    DropNewest,
+    /// The oldest that wait are dropped for it.
+    DropOldest,
+    /// It is dropped and the subscription ends, as one with a gap is of no use.
+    Close,
+}
+
+/// How much a subscription holds for a reader that is slower than its messages come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingLimits {
+    /// How many messages.
+    pub messages: usize,
+    /// How many bytes of headers and payloads.
+    pub bytes: usize,
+    /// What happens to a message beyond that.
+    pub overflow: Overflow,
+}
+
+impl Default for PendingLimits {
+    /// 65,536 messages and 64 MiB, and the newest are dropped.
+    fn default() -> Self {
+        Self { messages: 65_536, bytes: 64 << 20, overflow: Overflow::DropNewest }
+    }
+}
+
+impl PendingLimits {
+    /// Whether so much is within the limits. One message always is: else one that is larger than
+    /// all the room could never be read.
+    fn admit(&self, messages: usize, bytes: usize) -> bool {
+        messages <= 1 || (messages <= self.messages && bytes <= self.bytes)
+    }
+}
+
 /// The messages that wait for a subscriber.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) subject: Subject,
-    capacity: usize,
+    limits: Cell<PendingLimits>,
     messages: RefCell<VecDeque<Message>>,
+    bytes: Cell<usize>,
     waker: RefCell<Option<Waker>>,
     dropped: Cell<u64>,
     /// Whether it was full and has not been half empty since.
     slow: Cell<bool>,
     end: RefCell<Option<EndReason>>,
+    /// Who waits for the last message to be read.
+    finished: RefCell<Option<Waker>>,
 }
 
 /// What became of a message that was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queued {
-    /// It waits to be read.
+    /// It waits to be read, and nothing was dropped.
     Kept,
-    /// It was dropped, the first since the queue filled up.
+    /// It or others were dropped, the first since the queue filled up.
     FirstDropped,
-    /// It was dropped like the one before it.
+    /// It or others were dropped like those before.
     Dropped,
+    /// It was dropped, and the subscription is to end.
+    Overflowed,
 }
 
 impl Queue {
-    pub(crate) fn new(subject: Subject, capacity: usize) -> Self {
+    pub(crate) fn new(subject: Subject, limits: PendingLimits) -> Self {
         Self {
             subject,
-            capacity,
+            limits: Cell::new(limits),
             messages: RefCell::default(),
+            bytes: Cell::default(),
             waker: RefCell::default(),
             dropped: Cell::default(),
             slow: Cell::default(),
             end: RefCell::default(),
+            finished: RefCell::default(),
         }
     }
 
     pub(crate) fn push(&self, message: Message) -> Queued {
+        let limits = self.limits.get();
         let mut messages = self.messages.borrow_mut();
-        if messages.len() >= self.capacity {
-            self.dropped.set(self.dropped.get() + 1);
-            return if self.slow.replace(true) { Queued::Dropped } else { Queued::FirstDropped };
+        let mut dropped = 0;
+        if limits.overflow == Overflow::DropOldest {
+            while !limits.admit(messages.len() + 1, self.bytes.get() + message.length) {
+                let Some(oldest) = messages.pop_front() else { break };
+                self.bytes.set(self.bytes.get() - oldest.length);
+                dropped += 1;
+            }
         }
-        messages.push_back(message);
-        self.wake();
-        Queued::Kept
+        if limits.admit(messages.len() + 1, self.bytes.get() + message.length) {
+            self.bytes.set(self.bytes.get() + message.length);
+            messages.push_back(message);
+            self.wake();
+        } else {
+            dropped += 1;
+        }
+        self.dropped.set(self.dropped.get() + dropped);
+        match dropped {
+            0 => Queued::Kept,
+            _ if limits.overflow == Overflow::Close => Queued::Overflowed,
+            _ if self.slow.replace(true) => Queued::Dropped,
+            _ => Queued::FirstDropped,
+        }
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.get()
+    }
+
+    /// Waits until everything was read and nothing more comes, or nobody reads any more.
+    pub(crate) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.end.borrow().is_some() && self.messages.borrow().is_empty() {
+            return Poll::Ready(());
+        }
+        self.finished.replace(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Nobody reads any more.
+    fn abandon(&self) {
+        self.messages.borrow_mut().clear();
+        self.end(EndReason::Unsubscribed);
+        self.finish();
+    }
+
+    fn finish(&self) {
+        if let Some(waker) = self.finished.take() {
+            waker.wake();
+        }
     }
 
     pub(crate) fn end(&self, reason: EndReason) {
@@ -74,12 +161,15 @@ impl Queue {
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let mut messages = self.messages.borrow_mut();
         if let Some(message) = messages.pop_front() {
-            if messages.len() <= self.capacity / 2 {
+            self.bytes.set(self.bytes.get() - message.length);
+            let limits = self.limits.get();
+            if messages.len() <= limits.messages / 2 && self.bytes.get() <= limits.bytes / 2 {
                 self.slow.set(false);
             }
             return Poll::Ready(Some(message));
         }
         if self.end.borrow().is_some() {
+            self.finish();
             return Poll::Ready(None);
         }
         self.waker.replace(Some(cx.waker().clone()));
@@ -90,17 +180,15 @@ impl Queue {
 /// A subscription: a stream of its messages, made by
 /// [`Client::subscribe`](crate::Client::subscribe).
 ///
-/// It ends when it is unsubscribed, has had as many messages as it was to have, is refused by
+/// It ends when it is unsubscribed or drained, has had as many messages as it was to have, is refused by
 /// the server, or the client is closed; [`end_reason`](Self::end_reason) tells which. A broken
 /// connection does not end it: it goes on with the next. Dropping it unsubscribes.
 ///
-/// It holds at most [`ConnectOptions::subscription_capacity`] messages; what comes while it is
-/// full is dropped and counted.
+/// It holds as much as its [`PendingLimits`] say; what comes while it is full is dropped and
+/// counted, and told once by [`Event::SlowConsumer`](crate::Event::SlowConsumer).
 ///
 /// # Cancel safety
 /// Reading the stream is cancel safe: a message is either returned or stays.
-///
-/// [`ConnectOptions::subscription_capacity`]: crate::ConnectOptions::subscription_capacity
 #[derive(Debug)]
 pub struct Subscriber {
     pub(crate) sid: u64,
@@ -122,6 +210,22 @@ impl Subscriber {
     /// Why there will be no more messages than those that wait to be read, if that is so.
     pub fn end_reason(&self) -> Option<EndReason> {
         self.queue.end.borrow().clone()
+    }
+
+    /// How many messages wait to be read.
+    pub fn pending(&self) -> usize {
+        self.queue.messages.borrow().len()
+    }
+
+    /// Sets how much the subscription holds from now on; what waits already stays.
+    pub fn set_pending_limits(&mut self, limits: PendingLimits) {
+        self.queue.limits.set(limits);
+    }
+
+    /// Unsubscribes, and ends when what was on its way has arrived and is read. It does not wait:
+    /// read the stream to its end.
+    pub fn drain(&mut self) {
+        self.handle.drain(self.sid);
     }
 
     /// Unsubscribes at once. What has arrived can still be read; then the stream ends.
@@ -146,6 +250,7 @@ impl Stream for Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
+        self.queue.abandon();
         self.handle.forget(self.sid);
     }
 }

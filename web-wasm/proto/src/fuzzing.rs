@@ -129,8 +129,10 @@ impl Driver {
                 }
             }
             13 => self.flushes.extend(self.connection.flush(self.now, second)),
+            14 if call > 127 => self.connection.drain(self.now, u64::from(call / 16 - 7)),
             14 => self.connection.authentication_failed(self.now, &text),
             _ if arguments.len() > 20 => drop(self.connection.close(self.now)),
+            _ if call > 200 => self.connection.doubt(self.now),
             _ => self.connection.reconnect(self.now),
         }
         self.drain();

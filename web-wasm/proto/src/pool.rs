@@ -146,6 +146,13 @@ impl ServerPool {
         }
     }
 
+    /// The server dialled last will never let the client in: it is not dialled again. Says
+    /// whether others are left.
+    pub fn forget_last(&mut self) -> bool {
+        self.servers.pop();
+        !self.servers.is_empty()
+    }
+
     /// The connection to the server dialled last ended.
     pub fn disconnected(&mut self, now: Instant) {
         // Each of the others waits a little too: whatever ended one connection may have ended
@@ -266,6 +273,16 @@ mod tests {
         }
         assert_eq!(pool.next(at(60_000)), None);
         assert_eq!(ServerPool::new([], true, Backoff::default(), None, 1).next(at(0)), None);
+    }
+
+    #[test]
+    fn a_server_that_is_forgotten_is_not_dialled_again() {
+        let mut pool = pool(&["ws://a", "ws://b"]);
+        assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://a"));
+        assert!(pool.forget_last());
+        assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://b"));
+        assert!(!pool.forget_last());
+        assert_eq!(pool.next(at(0)), None);
     }
 
     #[test]

@@ -182,7 +182,10 @@ impl HttpCredentials {
 impl Credentials for HttpCredentials {
     fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
         Box::pin(async move {
-            let grant = self.grant().await.map_err(|error| AuthError::new(error.to_string()))?;
+            let grant = self.grant().await.map_err(|error| match error {
+                HttpCredentialsError::Refused { .. } => AuthError::fatal(error.to_string()),
+                error => AuthError::new(error.to_string()),
+            })?;
             self.key.answer(&challenge, Some(grant.jwt))
         })
     }

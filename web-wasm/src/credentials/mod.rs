@@ -20,7 +20,8 @@ pub trait Credentials {
     /// The answer to a server's challenge. It has to come within the connection timeout.
     ///
     /// # Errors
-    /// [`AuthError`] when there is none; the attempt then fails, and the next one asks again.
+    /// [`AuthError`] when there is none. The attempt then fails; unless the error is fatal, the
+    /// next one asks again.
     fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>>;
 
     /// The server refused, or ended, what the last answer was accepted for. A provider that
@@ -40,13 +41,27 @@ impl<T: Credentials + ?Sized> Credentials for Rc<T> {
 
 /// Why a client could not name itself, in words that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct AuthError(String);
+#[error("{words}")]
+pub struct AuthError {
+    words: String,
+    fatal: bool,
+}
 
 impl AuthError {
-    /// An error of these words. They must hold no secret: they are shown and logged.
+    /// An error that may pass: the next attempt asks again. The words must hold no secret: they
+    /// are shown and logged.
     pub fn new(words: impl Into<String>) -> Self {
-        Self(words.into())
+        Self { words: words.into(), fatal: false }
+    }
+
+    /// An error that will not pass: the client closes. The words must hold no secret.
+    pub fn fatal(words: impl Into<String>) -> Self {
+        Self { words: words.into(), fatal: true }
+    }
+
+    /// Whether asking again is of no use.
+    pub fn is_fatal(&self) -> bool {
+        self.fatal
     }
 }
 

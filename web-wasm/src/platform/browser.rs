@@ -1,12 +1,15 @@
 //! The browser as a platform, in a window or a worker.
 
+use core::any::Any;
 use core::time::Duration;
+use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Reflect;
 use nats_proto::Instant;
 use wasm_bindgen::JsCast;
-use web_sys::Performance;
+use wasm_bindgen::closure::Closure;
+use web_sys::{EventTarget, Performance};
 
 use super::{LocalBoxFuture, NoEntropy, Platform};
 
@@ -49,5 +52,46 @@ impl Platform for Browser {
 
     fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
         wasm_bindgen_futures::spawn_local(task);
+    }
+
+    fn on_wake(&self, wake: Rc<dyn Fn()>) -> Box<dyn Any> {
+        let mut listeners = Vec::new();
+        if let Ok(global) = js_sys::global().dyn_into::<EventTarget>() {
+            let wake = Rc::clone(&wake);
+            listeners.push(Listener::new(global, "online", move || wake()));
+        }
+        // A worker has no document, and is not held back as a hidden page is.
+        if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+            let shown = document.clone();
+            listeners.push(Listener::new(document.into(), "visibilitychange", move || {
+                if !shown.hidden() {
+                    wake();
+                }
+            }));
+        }
+        Box::new(listeners)
+    }
+}
+
+/// An event handler that is taken off its target when this is dropped.
+struct Listener {
+    target: EventTarget,
+    kind: &'static str,
+    handler: Closure<dyn FnMut()>,
+}
+
+impl Listener {
+    fn new(target: EventTarget, kind: &'static str, handler: impl FnMut() + 'static) -> Self {
+        let handler = Closure::<dyn FnMut()>::new(handler);
+        // It fails for no target and no handler, neither of which can be here.
+        target.add_event_listener_with_callback(kind, handler.as_ref().unchecked_ref()).ok();
+        Self { target, kind, handler }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let handler = self.handler.as_ref().unchecked_ref();
+        self.target.remove_event_listener_with_callback(self.kind, handler).ok();
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod browser;
 
+use core::any::Any;
 use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
@@ -31,6 +32,13 @@ pub trait Platform {
 
     /// Runs a task on this thread until it ends.
     fn spawn(&self, task: LocalBoxFuture<'static, ()>);
+
+    /// Calls `wake` whenever the machine comes online or the page is shown again, until what is
+    /// returned is dropped. A platform that knows no such moments never calls it.
+    fn on_wake(&self, wake: Rc<dyn Fn()>) -> Box<dyn Any> {
+        drop(wake);
+        Box::new(())
+    }
 }
 
 /// The system has no source of randomness that is fit for secrets.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use web_wasm::{
     Client, ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError,
-    HeaderMap, Message, PublishError, Request, RequestError, ServerAddrError, State, SubjectError,
-    SubscribeError, Subscriber,
+    HeaderMap, Message, Overflow, PendingLimits, PublishError, Request, RequestError,
+    ServerAddrError, State, SubjectError, SubscribeError, Subscriber,
 };
 
 use crate::env;
@@ -224,7 +224,8 @@ pub(crate) async fn slow_consumers() {
     client.flush().await.unwrap();
     assert_eq!(subscriber.dropped(), 15);
     let slow = expect_event(&mut events, |_| true).await;
-    assert_eq!(slow, Event::SlowConsumer { subject: subject.as_str().into() });
+    let Event::SlowConsumer { subject: slow, dropped: 1, .. } = slow else { panic!("{slow:?}") };
+    assert_eq!(slow, *subject);
     for number in 0..10u8 {
         assert_eq!(next(&mut subscriber).await.payload[..], [number]);
     }
@@ -232,6 +233,93 @@ pub(crate) async fn slow_consumers() {
     assert_eq!(next(&mut subscriber).await.payload[..], [99]);
     client.close().await.unwrap();
     assert_eq!(env::within(events.count()).await, 2, "disconnected and closed");
+}
+
+/// A reader that is too slow may rather lose the oldest, or the subscription; bytes count too.
+pub(crate) async fn overflow_policies() {
+    let client = client("overflow_policies").await;
+    let mut events = client.events();
+    let subject = unique(&client, "overflow");
+    let limits = PendingLimits { messages: 1_000, bytes: 30, overflow: Overflow::DropOldest };
+    let mut newest = client.subscribe(&*subject).await.unwrap();
+    newest.set_pending_limits(limits);
+    let mut whole = client.subscribe(&*subject).await.unwrap();
+    whole.set_pending_limits(PendingLimits { overflow: Overflow::Close, ..limits });
+    for number in 0..10u8 {
+        client.publish(&*subject, vec![number; 10].into()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    assert_eq!((newest.pending(), newest.dropped()), (3, 7));
+    for number in 7..10u8 {
+        assert_eq!(next(&mut newest).await.payload[..], [number; 10]);
+    }
+    let held = env::within(whole.by_ref().collect::<Vec<_>>()).await;
+    assert_eq!((held.len(), whole.dropped()), (3, 1));
+    assert_eq!(whole.end_reason(), Some(EndReason::Unsubscribed));
+    client.publish(&*subject, vec![0; 100].into()).await.unwrap();
+    assert_eq!(next(&mut newest).await.payload.len(), 100, "one that is too large still fits");
+    client.close().await.unwrap();
+    let slow = |event: &Event| matches!(event, Event::SlowConsumer { .. });
+    let all: Vec<Event> = env::within(events.by_ref().collect()).await;
+    assert_eq!(all.into_iter().filter(slow).count(), 2);
+}
+
+/// Draining lets everything that is on its way arrive, and every answer be sent.
+pub(crate) async fn draining() {
+    let client = client("draining").await;
+    let witness = self::client("draining witness").await;
+    let mut events = client.events();
+    let (asked, answered) = (unique(&client, "asked"), unique(&client, "answered"));
+    let mut answers = witness.subscribe(&*answered).await.unwrap();
+    witness.flush().await.unwrap();
+    let mut drained = client.subscribe(&*asked).await.unwrap();
+    let mut work = client.subscribe(&*asked).await.unwrap();
+    let worker = client.clone();
+    env::spawn(async move {
+        while let Some(message) = work.next().await {
+            worker.publish(&*answered, message.payload).await.unwrap();
+        }
+    });
+    for number in 0..100u8 {
+        client.publish(&*asked, vec![number].into()).await.unwrap();
+    }
+    drained.drain();
+    let all = env::within(drained.by_ref().collect::<Vec<_>>()).await;
+    assert_eq!(all.len(), 100);
+    assert_eq!(drained.end_reason(), Some(EndReason::Drained));
+    env::within(client.drain()).await.unwrap();
+    for number in 0..100u8 {
+        assert_eq!(next(&mut answers).await.payload[..], [number]);
+    }
+    assert_eq!(client.connection_state(), State::Closed);
+    assert_eq!(client.drain().await, Err(FlushError::Closed));
+    let first = env::within(events.next()).await;
+    assert_eq!(first, Some(Event::Draining));
+    witness.close().await.unwrap();
+}
+
+/// A drain that nobody helps by reading ends in time, and says so.
+pub(crate) async fn draining_unread() {
+    let timeout = Duration::from_millis(100);
+    let client = env::connect(ConnectOptions::new().drain_timeout(timeout)).await.unwrap();
+    let subject = unique(&client, "unread");
+    let unread = client.subscribe(&*subject).await.unwrap();
+    client.publish(&*subject, "x".into()).await.unwrap();
+    assert_eq!(env::within(client.drain()).await, Err(FlushError::TimedOut { timeout }));
+    assert_eq!(unread.pending(), 1);
+    assert_eq!(client.subscribe("a").await.err(), Some(SubscribeError::Closed));
+}
+
+/// Waking tests a connection and does it no harm.
+pub(crate) async fn waking() {
+    let client = client("waking").await;
+    let mut events = client.events();
+    for _ in 0..10 {
+        client.wake();
+        client.flush().await.unwrap();
+    }
+    client.close().await.unwrap();
+    assert_eq!(env::within(events.by_ref().count()).await, 2, "disconnected and closed");
 }
 
 /// After a reconnect subscriptions and requests go on as if nothing had been.
@@ -342,7 +430,7 @@ macro_rules! scenarios {
         $crate::scenarios!(@each $attribute, $run:
             publish_and_subscribe many_messages large_payloads names_are_checked requests
             queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
-            coming_and_going);
+            coming_and_going overflow_policies draining draining_unread waking);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

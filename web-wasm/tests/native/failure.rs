@@ -199,6 +199,64 @@ async fn credentials_are_asked_for_each_connection() {
     .await;
 }
 
+#[tokio::test]
+async fn the_same_credential_is_not_offered_for_ever() {
+    env::local(async {
+        let server = NatsServer::start(&format!("{OPEN}authorization {{ token: right }}"));
+        let asked = Rc::new(Cell::new(0));
+        let count = Rc::clone(&asked);
+        let wrong = impatient().retry_on_initial_connect().auth_callback(move |_| {
+            count.set(count.get() + 1);
+            let token = Some(String::from("wrong"));
+            async { Ok(web_wasm::Auth { token, ..Default::default() }) }
+        });
+        let client = env::connect_to(wrong, &server.url()).await.unwrap();
+        let closed = |event: &Event| matches!(event, Event::Closed { .. });
+        let closed = wait_for(&mut client.events(), closed).await;
+        let Event::Closed { reason, .. } = closed else { unreachable!() };
+        assert_eq!(reason.server_error(), Some(&ServerError::AuthorizationViolation));
+        assert_eq!(asked.get(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_for_good_close_the_client() {
+    env::local(async {
+        let server = NatsServer::start(OPEN);
+        let refused =
+            impatient().auth_callback(async |_| Err(web_wasm::AuthError::fatal("you are banned")));
+        let error = env::connect_to(refused, &server.url()).await.unwrap_err();
+        let reason = DisconnectReason::Credentials("you are banned".into());
+        assert_eq!(error, ConnectError::NotConnected(reason));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_back_off_of_ones_own_is_heeded_and_waking_cuts_it_short() {
+    env::local(async {
+        let server = NatsServer::start(OPEN);
+        let hour = Duration::from_secs(3_600);
+        let options = ConnectOptions::new().reconnect_delay_callback(move |attempt| {
+            Duration::from_millis(1) + hour * (attempt - 1)
+        });
+        let client = env::connect_to(options, &server.url()).await.unwrap();
+        let mut events = client.events();
+        server.kill();
+        let second = |event: &Event| matches!(event, Event::Connecting { attempt: 2, .. });
+        let Event::Connecting { wait, .. } = wait_for(&mut events, second).await else {
+            unreachable!()
+        };
+        assert!(wait > hour);
+        server.restart();
+        client.wake();
+        wait_for(&mut events, is_connected).await;
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
 const INFO: &str = "INFO {\"server_id\":\"X\",\"max_payload\":1024}\r\n";
 
 /// Reads until the client has said CONNECT and PING, and lets it in.

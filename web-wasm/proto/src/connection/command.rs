@@ -64,6 +64,7 @@ impl Connection {
     /// # Errors
     /// - [`SubscribeError::InvalidSubject`] and [`SubscribeError::InvalidQueueGroup`] when a name
     ///   is malformed.
+    /// - [`SubscribeError::Draining`] after [`drain_all`](Self::drain_all).
     /// - [`SubscribeError::Closed`] after [`close`](Self::close).
     pub fn subscribe(
         &mut self,
@@ -72,6 +73,9 @@ impl Connection {
     ) -> Result<u64, SubscribeError> {
         if self.phase == Phase::Closed {
             return Err(SubscribeError::Closed);
+        }
+        if self.draining {
+            return Err(SubscribeError::Draining);
         }
         validate_pattern(subject).map_err(SubscribeError::InvalidSubject)?;
         if let Some(group) = queue_group {
@@ -97,13 +101,41 @@ impl Connection {
                 self.control(|out| encode::unsubscribe(out, sid, Some(remaining)));
             }
             max => {
-                self.subscriptions.remove(sid);
                 self.control(|out| encode::unsubscribe(out, sid, None));
                 let reason = match max {
                     Some(_) => EndReason::MaxDelivered { max: delivered },
                     None => EndReason::Unsubscribed,
                 };
-                self.events.push_back(Event::SubscriptionEnded { sid, reason });
+                self.end_subscription(sid, reason);
+            }
+        }
+    }
+
+    /// Unsubscribes, and goes on delivering what the server has sent before it knew; then
+    /// [`Event::SubscriptionEnded`] tells [`EndReason::Drained`]. Does nothing for one that has
+    /// ended or is draining.
+    pub fn drain(&mut self, now: Instant, sid: u64) {
+        self.now = now;
+        let connected = self.phase == Phase::Connected;
+        match self.subscriptions.get_mut(sid) {
+            Some(subscription) if !subscription.draining => subscription.draining = true,
+            _ => return,
+        }
+        self.control(|out| encode::unsubscribe(out, sid, None));
+        if connected {
+            self.send_ping(Purpose::Drain { sid });
+        } else {
+            self.end_subscription(sid, EndReason::Drained);
+        }
+    }
+
+    /// Drains every subscription and takes no new ones, as the connection is to be closed. The
+    /// inbox of the requests goes on until then.
+    pub fn drain_all(&mut self, now: Instant) {
+        self.draining = true;
+        for sid in self.subscriptions.sids() {
+            if self.requests.sid != Some(sid) {
+                self.drain(now, sid);
             }
         }
     }
@@ -130,6 +162,7 @@ impl Connection {
                 | SubscribeError::InvalidQueueGroup(error) => {
                     RequestError::Publish(PublishError::InvalidReplySubject(error))
                 }
+                SubscribeError::Draining => RequestError::Draining,
                 SubscribeError::Closed => RequestError::Closed,
             })?);
         }

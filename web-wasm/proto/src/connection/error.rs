@@ -52,6 +52,9 @@ pub enum SubscribeError {
     /// The caller's queue group is malformed.
     #[error("invalid queue group: {0}")]
     InvalidQueueGroup(#[source] SubjectError),
+    /// The connection is being drained and takes no new subscriptions.
+    #[error("the connection is draining")]
+    Draining,
     /// The connection was closed.
     #[error("the connection is closed")]
     Closed,
@@ -76,6 +79,9 @@ pub enum RequestError {
     /// The credential allows either the request's subject or the inbox not.
     #[error("not allowed: {0}")]
     Denied(#[source] ServerError),
+    /// The connection is being drained and has no inbox for answers.
+    #[error("the connection is draining")]
+    Draining,
     /// The connection was closed before the answer came.
     #[error("the connection is closed")]
     Closed,
@@ -178,6 +184,9 @@ pub enum EndReason {
     /// The caller unsubscribed.
     #[error("unsubscribed")]
     Unsubscribed,
+    /// The caller drained it: it got everything that was on its way.
+    #[error("drained")]
+    Drained,
     /// It got as many messages as it was to get.
     #[error("all {max} messages were delivered")]
     MaxDelivered {

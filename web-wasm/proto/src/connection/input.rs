@@ -87,6 +87,7 @@ impl Connection {
         match ping.purpose {
             Purpose::KeepAlive => {}
             Purpose::Flush(flush) => self.decide_flush(flush, Ok(rtt)),
+            Purpose::Drain { sid } => self.end_subscription(sid, EndReason::Drained),
             Purpose::Handshake => {
                 self.phase = Phase::Connected;
                 self.statistics.connects += 1;
@@ -151,6 +152,13 @@ impl Connection {
                 let reason = EndReason::Refused(error.clone());
                 self.events.push_back(Event::SubscriptionEnded { sid, reason });
             }
+        }
+    }
+
+    /// Ends a subscription that has not ended yet.
+    pub(super) fn end_subscription(&mut self, sid: u64, reason: EndReason) {
+        if self.subscriptions.remove(sid).is_some() {
+            self.events.push_back(Event::SubscriptionEnded { sid, reason });
         }
     }
 

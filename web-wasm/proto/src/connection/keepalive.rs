@@ -6,6 +6,9 @@ use core::time::Duration;
 use super::FlushId;
 use crate::time::Instant;
 
+/// How long a server that is doubted has for its PONG.
+const DOUBT: Duration = Duration::from_secs(3);
+
 /// What a PING was sent for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -15,6 +18,11 @@ pub(super) enum Purpose {
     KeepAlive,
     /// To learn that the server has all that was sent before.
     Flush(FlushId),
+    /// To learn that nothing more comes for a subscription that was given up.
+    Drain {
+        /// The subscription.
+        sid: u64,
+    },
 }
 
 /// A PING on its way.
@@ -37,6 +45,8 @@ pub(super) struct KeepAlive {
     max_unanswered: usize,
     pings: VecDeque<Ping>,
     next: Option<Instant>,
+    /// Whether a single unanswered PING is enough: there is reason to doubt the connection.
+    doubted: bool,
 }
 
 /// What is due when the keep-alive's timer fires.
@@ -55,7 +65,7 @@ pub(super) enum Due {
 
 impl KeepAlive {
     pub(super) fn new(interval: Duration, max_unanswered: usize) -> Self {
-        Self { interval, max_unanswered, pings: VecDeque::new(), next: None }
+        Self { interval, max_unanswered, pings: VecDeque::new(), next: None, doubted: false }
     }
 
     /// The connection is there: PINGs follow from now on.
@@ -66,7 +76,20 @@ impl KeepAlive {
     /// The connection is over. Returns the PINGs that will never be answered.
     pub(super) fn stop(&mut self) -> VecDeque<Ping> {
         self.next = None;
+        self.doubted = false;
         core::mem::take(&mut self.pings)
+    }
+
+    /// There is reason to doubt that the server is still there, though not to condemn it: says
+    /// whether a PING is to be sent now. If it is not answered within [`DOUBT`], the server is
+    /// gone.
+    pub(super) fn doubt(&mut self, now: Instant) -> bool {
+        if self.next.is_none() || self.doubted {
+            return false;
+        }
+        self.doubted = true;
+        self.next = Some(now + self.interval.min(DOUBT));
+        true
     }
 
     pub(super) fn sent(&mut self, ping: Ping) {
@@ -75,6 +98,7 @@ impl KeepAlive {
 
     /// A PONG came: the PING that it answers, or `None` if there is none.
     pub(super) fn pong(&mut self) -> Option<Ping> {
+        self.doubted = false;
         self.pings.pop_front()
     }
 
@@ -90,7 +114,8 @@ impl KeepAlive {
         }
         let keep_alive = |ping: &&Ping| ping.purpose == Purpose::KeepAlive;
         let unanswered = self.pings.iter().filter(keep_alive).count();
-        if unanswered >= self.max_unanswered {
+        let enough = if self.doubted { 1 } else { self.max_unanswered };
+        if unanswered >= enough {
             return Due::Stale { unanswered };
         }
         self.next = Some(now + self.interval);
@@ -125,6 +150,21 @@ mod tests {
         assert_eq!(keepalive.due(at(30)), Due::Stale { unanswered: 2 });
         keepalive.pong();
         assert_eq!(keepalive.due(at(30)), Due::Ping);
+    }
+
+    #[test]
+    fn a_doubt_shortens_the_patience_until_there_is_an_answer() {
+        let mut keepalive = KeepAlive::new(10 * SECOND, 2);
+        assert!(!keepalive.doubt(at(0)), "there is nothing to doubt");
+        keepalive.start(at(0));
+        assert!(keepalive.doubt(at(1)));
+        keepalive.sent(ping(at(1)));
+        assert!(!keepalive.doubt(at(2)), "it is being looked into");
+        assert_eq!(keepalive.due(at(3)), Due::Nothing);
+        assert_eq!(keepalive.due(at(4)), Due::Stale { unanswered: 1 });
+        keepalive.pong();
+        assert_eq!(keepalive.due(at(4)), Due::Ping);
+        assert!(keepalive.doubt(at(5)));
     }
 
     #[test]

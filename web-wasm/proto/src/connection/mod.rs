@@ -85,6 +85,8 @@ pub struct Connection {
     keepalive: KeepAlive,
     flushes: Vec<Flush>,
     last_flush: u64,
+    /// Whether new subscriptions are refused since the connection is to be closed.
+    draining: bool,
     events: VecDeque<Event>,
     nuid: Nuid,
     statistics: Statistics,
@@ -136,6 +138,7 @@ impl Connection {
             keepalive: KeepAlive::new(config.ping_interval, config.max_pings_unanswered),
             flushes: Vec::new(),
             last_flush: 0,
+            draining: false,
             events: VecDeque::new(),
             nuid,
             statistics: Statistics::default(),
@@ -212,6 +215,16 @@ impl Connection {
         self.now = now;
         self.read_ahead();
         self.disconnect(DisconnectReason::Reconnect);
+    }
+
+    /// There is reason to doubt the connection, as after the machine slept or changed networks: the
+    /// server is asked at once, and given up if it does not answer within seconds. Does nothing
+    /// while there is no connection.
+    pub fn doubt(&mut self, now: Instant) {
+        self.now = now;
+        if self.phase == Phase::Connected && self.keepalive.doubt(now) {
+            self.send_ping(Purpose::KeepAlive);
+        }
     }
 
     /// The caller's answer to [`Event::Challenge`]: who the client is. Does nothing when no
@@ -356,8 +369,11 @@ impl Connection {
         self.handshake.clear();
         self.fatal_error = None;
         for ping in self.keepalive.stop() {
-            if let Purpose::Flush(flush) = ping.purpose {
-                self.decide_flush(flush, Err(FlushError::Disconnected));
+            match ping.purpose {
+                Purpose::Flush(flush) => self.decide_flush(flush, Err(FlushError::Disconnected)),
+                // What was on its way will not come any more.
+                Purpose::Drain { sid } => self.end_subscription(sid, EndReason::Drained),
+                Purpose::Handshake | Purpose::KeepAlive => {}
             }
         }
         let unconfirmed = self.outbound.reset();

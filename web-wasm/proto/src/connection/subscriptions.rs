@@ -19,6 +19,8 @@ pub(super) struct Subscription {
     pub(super) delivered: u64,
     /// How many of these came over earlier transports, which the present server knows nothing of.
     pub(super) delivered_earlier: u64,
+    /// Whether it was given up and only what is on its way is still to come.
+    pub(super) draining: bool,
 }
 
 /// All subscriptions by their id. An id is never used twice, so that a message on its way can't
@@ -46,8 +48,14 @@ pub(super) enum Delivery {
 impl Subscriptions {
     pub(super) fn add(&mut self, subject: Subject, queue_group: Option<Subject>) -> u64 {
         self.last_sid += 1;
-        let subscription =
-            Subscription { subject, queue_group, max: None, delivered: 0, delivered_earlier: 0 };
+        let subscription = Subscription {
+            subject,
+            queue_group,
+            max: None,
+            delivered: 0,
+            delivered_earlier: 0,
+            draining: false,
+        };
         self.by_sid.insert(self.last_sid, subscription);
         self.last_sid
     }

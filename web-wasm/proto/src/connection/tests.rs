@@ -516,6 +516,70 @@ fn closing_decides_everything() {
 }
 
 #[test]
+fn a_drained_subscription_gets_what_was_on_its_way() {
+    let mut rig = Rig::connected();
+    let sid = rig.subscribe("a");
+    rig.connection.drain(rig.now, sid);
+    rig.connection.drain(rig.now, sid);
+    assert_eq!(rig.sent(), "SUB a 1\r\nUNSUB 1\r\nPING\r\n");
+    rig.receive("MSG a 1 1\n1\nPONG\nMSG a 1 1\n2");
+    let ended = Event::SubscriptionEnded { sid, reason: EndReason::Drained };
+    assert_eq!(rig.events(), [message(sid, "a", "1"), ended]);
+    assert_eq!(rig.connection.statistics().orphaned, 1);
+}
+
+#[test]
+fn a_drain_ends_with_its_transport_and_at_once_without_one() {
+    let mut rig = Rig::connected();
+    let sid = rig.subscribe("a");
+    rig.connection.drain(rig.now, sid);
+    rig.close_transport();
+    let ended = |sid| Event::SubscriptionEnded { sid, reason: EndReason::Drained };
+    assert_eq!(rig.events(), [ended(sid), broken(0)]);
+    let sid = rig.subscribe("b");
+    rig.connection.drain(rig.now, sid);
+    assert_eq!(rig.events(), [ended(sid)]);
+    assert!(!rig.connect().contains("SUB"));
+}
+
+#[test]
+fn draining_all_spares_the_inbox_and_refuses_what_is_new() {
+    let mut rig = Rig::connected();
+    let (id, reply) = request(&mut rig, "q");
+    let sid = rig.subscribe("a");
+    rig.connection.drain_all(rig.now);
+    let subscribed = rig.connection.subscribe(&Subject::from_static("b"), None);
+    assert_eq!(subscribed, Err(SubscribeError::Draining));
+    rig.publish("still").unwrap();
+    assert_eq!(rig.sent(), "SUB a 2\r\nUNSUB 2\r\nPING\r\nPUB still 1\r\nx\r\n");
+    rig.receive(&format!("PONG\nMSG {reply} 1 1\n!"));
+    let events = rig.events();
+    let ended = Event::SubscriptionEnded { sid, reason: EndReason::Drained };
+    assert_eq!(events[0], ended);
+    assert!(matches!(&events[1..], [Event::Response { request, result: Ok(_) }] if *request == id));
+}
+
+#[test]
+fn a_doubted_server_has_seconds_to_answer() {
+    let mut rig = Rig::connected();
+    rig.connection.doubt(rig.now);
+    rig.connection.doubt(rig.now);
+    assert_eq!(rig.sent(), "PING\r\n");
+    rig.receive("PONG");
+    assert_eq!(rig.events(), []);
+    rig.pass(4 * SECOND);
+    rig.sent();
+    rig.receive("PONG");
+    assert_eq!(rig.events(), []);
+    rig.connection.doubt(rig.now);
+    rig.pass(4 * SECOND);
+    let reason = DisconnectReason::Stale { unanswered: 1 };
+    assert_eq!(rig.events(), [Event::Disconnected { reason, unconfirmed: 0 }]);
+    rig.connection.doubt(rig.now);
+    assert_eq!(rig.sent(), "");
+}
+
+#[test]
 fn lame_duck_and_gossip_are_told_when_they_are_news() {
     let mut rig = Rig::connected();
     let lame = r#"INFO {"server_id":"S1","ldm":true,"connect_urls":["a:1","b:1"]}"#;
