@@ -9,6 +9,8 @@
 )]
 
 mod common;
+#[path = "native/differential.rs"]
+mod differential;
 #[path = "native/env.rs"]
 mod env;
 #[path = "native/failure.rs"]

@@ -167,27 +167,34 @@ impl Transport for TokioTransport {
 /// A nats-server as a child process, which ends with this value.
 pub(crate) struct NatsServer {
     conf: PathBuf,
+    tcp_port: u16,
     port: u16,
     child: RefCell<Option<Child>>,
 }
 
 impl NatsServer {
-    /// Starts one with this configuration, in which the websocket's port is -1 and becomes a
-    /// free one that stays the same over restarts.
+    /// Starts one with this configuration, in which both ports are -1 and become free ones that
+    /// stay the same over restarts.
     pub(crate) fn start(conf: &str) -> Self {
-        let port = free_port();
+        let (tcp_port, port) = (free_port(), free_port());
         let (before, websocket) = conf.split_once("websocket {").unwrap();
+        let before = before.replacen(":-1", &format!(":{tcp_port}"), 1);
         let websocket = websocket.replacen(":-1", &format!(":{port}"), 1);
         let conf =
             std::env::temp_dir().join(format!("web-wasm-{}-{port}.conf", std::process::id()));
         std::fs::write(&conf, format!("{before}websocket {{{websocket}")).unwrap();
-        let server = Self { conf, port, child: RefCell::new(None) };
+        let server = Self { conf, tcp_port, port, child: RefCell::new(None) };
         server.restart();
         server
     }
 
     pub(crate) fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// Where clients that are no browsers connect.
+    pub(crate) fn tcp_url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.tcp_port)
     }
 
     /// Kills the server at once, as a power cut would.
