@@ -1,7 +1,7 @@
 //! The demonstration page: every tab is a NATS client.
 //!
 //! It makes a key, has the API mint a credential for it, connects to nats-server, and shows what
-//! arrives on [`UPDATES`](app::UPDATES). The API is never in the way of a message: it may stop,
+//! arrives on the subject of the updates. The API is never in the way of a message: it may stop,
 //! and the tabs go on.
 
 #![cfg(target_arch = "wasm32")]

@@ -1,0 +1,52 @@
+//! The NATS browser client for JavaScript: `web_wasm` with the names of nats.js where it has an
+//! equivalent. Everything here converts, calls and converts; what happens is decided there.
+//!
+//! ```js
+//! import init, { wsconnect } from "./web_wasm_js.js";
+//!
+//! await init();
+//! const nc = await wsconnect({ servers: "wss://nats.example.com" });
+//! nc.subscribe("updates.>", {
+//!   callback: (err, msg) => console.log(err ?? `${msg.subject}: ${msg.string()}`),
+//! });
+//! nc.publish("updates.hello", "from the browser");
+//! await nc.close();
+//! ```
+//!
+//! | to do this | use |
+//! |---|---|
+//! | connect | `wsconnect` |
+//! | publish, subscribe, request, flush, drain, close | `NatsConnection` |
+//! | unsubscribe | `Subscription` |
+//! | read a message, and answer it | `Msg`, `MsgHdrs` |
+//! | watch the connection | `Status`, an async iterator |
+//!
+//! Every error is a JavaScript `Error` of the name `NatsError` with a `code` that stays the same
+//! from version to version; the words may change. A value of the wrong type, and an option that
+//! is not known, are such errors too.
+//!
+//! An object of these classes holds memory that the garbage collector frees late; `free()`, or
+//! `using`, frees it at once. A connection stays open while the page holds its `NatsConnection`,
+//! a `Msg` of it, or a subscription that has not ended.
+//!
+//! Not here: a subscription as an async iterator (give a `callback`), and `getServer()`
+//! (`info.server_name` says which server it is).
+
+#![cfg(target_arch = "wasm32")]
+
+mod connection;
+mod error;
+mod headers;
+mod msg;
+mod object;
+mod options;
+mod promise;
+mod status;
+mod subscription;
+mod value;
+
+pub use connection::{NatsConnection, wsconnect};
+pub use headers::MsgHdrs;
+pub use msg::Msg;
+pub use status::Status;
+pub use subscription::Subscription;

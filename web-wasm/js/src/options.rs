@@ -1,0 +1,162 @@
+//! How to connect, as JavaScript says it.
+
+use js_sys::{Function, Promise};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::JsFuture;
+use web_wasm::{Auth, AuthError, Challenge, ConnectOptions};
+
+use crate::error::{NatsError, thrown_words};
+use crate::object::{Fields, texts};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** Who the client is. */
+export interface Auth {
+  jwt?: string;
+  nkey?: string;
+  /** The signature of the nonce, base64url without padding. */
+  sig?: string;
+  user?: string;
+  pass?: string;
+  auth_token?: string;
+}
+
+export interface ConnectionOptions {
+  /** Where the servers' websocket listeners are, `ws://…` or `wss://…`. */
+  servers: string | Iterable<string>;
+  /** A name for the client, shown in the server's monitoring. */
+  name?: string;
+  /** A user name; goes with `pass`. */
+  user?: string;
+  pass?: string;
+  token?: string;
+  /**
+   * Asked for each connection, with what is to be signed if the server knows keys. In the place
+   * of `user` and `token`.
+   */
+  authenticator?: (nonce?: string) => Auth | PromiseLike<Auth>;
+  /** The client does not get the messages that it publishes itself. */
+  noEcho?: boolean;
+  /** What inboxes begin with; `_INBOX` by default. */
+  inboxPrefix?: string;
+  /** How long an attempt at a connection may take, in milliseconds; 5,000 by default. */
+  timeout?: number;
+  /** How often the server is asked whether it is there, in milliseconds; 25,000 by default. */
+  pingInterval?: number;
+  /** How many unanswered questions make a server count as gone; 2 by default. */
+  maxPingOut?: number;
+  /** Servers are tried in the order given, instead of a random one. */
+  noRandomize?: boolean;
+  /** Only the servers given are ever dialled, whatever others the cluster has. */
+  ignoreClusterUpdates?: boolean;
+  /** Resolves at once and goes on trying, instead of giving up when every server was tried. */
+  waitOnFirstConnect?: boolean;
+  /** After how many failed attempts in a row, over all servers, it closes; never by default. */
+  maxReconnects?: number;
+}
+"#;
+
+const KNOWN: &[&str] = &[
+    "servers",
+    "name",
+    "user",
+    "pass",
+    "token",
+    "authenticator",
+    "noEcho",
+    "inboxPrefix",
+    "timeout",
+    "pingInterval",
+    "maxPingOut",
+    "noRandomize",
+    "ignoreClusterUpdates",
+    "waitOnFirstConnect",
+    "maxReconnects",
+];
+
+/// The options in `value`, and the servers.
+pub(crate) fn connect_options(value: &JsValue) -> Result<(ConnectOptions, Vec<String>), NatsError> {
+    let fields = Fields::read(value, KNOWN)?;
+    let servers = fields.value("servers")?.map(|servers| {
+        texts(&servers).ok_or_else(|| NatsError::option("servers", "a string or several"))
+    });
+    let mut options = authentication(&fields, ConnectOptions::new())?;
+    if let Some(name) = fields.text("name")? {
+        options = options.name(name);
+    }
+    if fields.flag("noEcho")? {
+        options = options.no_echo();
+    }
+    if let Some(prefix) = fields.text("inboxPrefix")? {
+        options = options.custom_inbox_prefix(prefix);
+    }
+    if let Some(timeout) = fields.millis("timeout")? {
+        options = options.connection_timeout(timeout);
+    }
+    if let Some(interval) = fields.millis("pingInterval")? {
+        options = options.ping_interval(interval);
+    }
+    if let Some(pings) = fields.count("maxPingOut")? {
+        options = options.max_pings_unanswered(usize::try_from(pings).unwrap_or(usize::MAX));
+    }
+    if fields.flag("noRandomize")? {
+        options = options.retain_servers_order();
+    }
+    if fields.flag("ignoreClusterUpdates")? {
+        options = options.ignore_discovered_servers();
+    }
+    if fields.flag("waitOnFirstConnect")? {
+        options = options.retry_on_initial_connect();
+    }
+    if let Some(attempts) = fields.count("maxReconnects")? {
+        options = options.max_reconnects(u32::try_from(attempts).unwrap_or(u32::MAX));
+    }
+    Ok((options, servers.transpose()?.unwrap_or_default()))
+}
+
+/// There is one way for a client to say who it is; two would leave one of them unused.
+fn authentication(
+    fields: &Fields<'_>,
+    options: ConnectOptions,
+) -> Result<ConnectOptions, NatsError> {
+    let (user, pass) = (fields.text("user")?, fields.text("pass")?);
+    let (token, authenticator) = (fields.text("token")?, fields.function("authenticator")?);
+    match (user, pass, token, authenticator) {
+        (None, None, None, None) => Ok(options),
+        (Some(user), Some(pass), None, None) => Ok(options.user_and_password(user, pass)),
+        (None, None, Some(token), None) => Ok(options.token(token)),
+        (None, None, None, Some(function)) => {
+            Ok(options.auth_callback(move |challenge| authenticate(function.clone(), challenge)))
+        }
+        _ => Err(NatsError::new(
+            "invalid_option",
+            "give user and pass, or token, or authenticator, and nothing of the others",
+        )),
+    }
+}
+
+/// Asks the page's function who the client is.
+async fn authenticate(function: Function, challenge: Challenge) -> Result<Auth, AuthError> {
+    let failed = |thrown: JsValue| {
+        AuthError::new(format!("the authenticator failed: {}", thrown_words(&thrown)))
+    };
+    let nonce = challenge.nonce.map_or(JsValue::UNDEFINED, JsValue::from);
+    let answer = function.call1(&JsValue::UNDEFINED, &nonce).map_err(failed)?;
+    let answer = JsFuture::from(Promise::resolve(&answer)).await.map_err(failed)?;
+    auth(&answer).map_err(|error| {
+        AuthError::new(format!("the authenticator's answer is of no use: {}", error.message()))
+    })
+}
+
+fn auth(answer: &JsValue) -> Result<Auth, NatsError> {
+    let fields = Fields::read(answer, &["jwt", "nkey", "sig", "user", "pass", "auth_token"])?;
+    Ok(Auth {
+        jwt: fields.text("jwt")?,
+        nkey: fields.text("nkey")?,
+        signature: fields.text("sig")?,
+        user: fields.text("user")?,
+        pass: fields.text("pass")?,
+        token: fields.text("auth_token")?,
+    })
+}

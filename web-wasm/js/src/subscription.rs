@@ -1,0 +1,154 @@
+//! A subscription that calls a function with each message.
+
+use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::task::Poll;
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use js_sys::Function;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_wasm::{Client, EndReason, Message, Subscriber};
+
+use crate::error::NatsError;
+use crate::msg::Msg;
+use crate::value::{count, is_absent};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+export interface SubscriptionOptions {
+  /**
+   * Called with each message; or once with an error and no message, when the server refuses the
+   * subscription. What it throws is reported as an uncaught error, and the subscription goes on.
+   */
+  callback: (err: NatsError | null, msg?: Msg) => void;
+  /** The queue group to be a member of, of which only one gets each message. */
+  queue?: string;
+  /** After how many messages the subscription ends. */
+  max?: number;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Reports a value that was thrown where nobody catches it (HTML, §8.1.4.6).
+    #[wasm_bindgen(catch, js_name = reportError)]
+    fn report_error(thrown: &JsValue) -> Result<(), JsValue>;
+}
+
+/// A subscription. It lasts until it is unsubscribed or drained, has had as many messages as it
+/// was to have, is refused by the server, or the connection is closed; whether the page holds
+/// this object does not matter.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Subscription {
+    state: Rc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    subject: String,
+    /// Let go of when the function is not called any more, for it holds the connection.
+    subscriber: RefCell<Option<Subscriber>>,
+    /// How many messages had been dropped by then.
+    dropped: Cell<u64>,
+}
+
+impl State {
+    async fn next(&self) -> Option<Message> {
+        poll_fn(|cx| match &mut *self.subscriber.borrow_mut() {
+            Some(subscriber) => subscriber.poll_next_unpin(cx),
+            None => Poll::Ready(None),
+        })
+        .await
+    }
+
+    /// Calls the function with each message. When this is over, nothing holds the function.
+    async fn deliver(&self, client: Client, callback: Function) {
+        while let Some(message) = self.next().await {
+            call(&callback, &JsValue::NULL, &Msg::new(message, client.clone()).into());
+        }
+        if let Some(reason @ EndReason::Refused(_)) = self.end() {
+            call(&callback, &NatsError::from(reason).into(), &JsValue::UNDEFINED);
+        }
+    }
+
+    /// Sees to it that the function is not called any more, and returns why it would not be
+    /// anyway.
+    fn end(&self) -> Option<EndReason> {
+        let subscriber = self.subscriber.take()?;
+        self.dropped.set(subscriber.dropped());
+        subscriber.end_reason()
+    }
+}
+
+/// Calls the page's function. That it throws is the page's affair, but must not go unseen.
+fn call(callback: &Function, error: &JsValue, message: &JsValue) {
+    if let Err(thrown) = callback.call2(&JsValue::UNDEFINED, error, message) {
+        report_error(&thrown).ok();
+    }
+}
+
+impl Subscription {
+    /// Has a subscription call a function.
+    pub(crate) fn new(subscriber: Subscriber, client: Client, callback: Function) -> Self {
+        let state = Rc::new(State {
+            subject: subscriber.subject().as_str().to_owned(),
+            subscriber: RefCell::new(Some(subscriber)),
+            dropped: Cell::default(),
+        });
+        let delivering = Rc::clone(&state);
+        wasm_bindgen_futures::spawn_local(async move {
+            delivering.deliver(client, callback).await;
+        });
+        Self { state }
+    }
+}
+
+#[wasm_bindgen]
+impl Subscription {
+    /// Unsubscribes at once: the callback is not called again. With `max`, unsubscribes when so
+    /// many messages have come in all, counted from the beginning.
+    pub fn unsubscribe(
+        &self,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] max: &JsValue,
+    ) -> Result<(), JsValue> {
+        if is_absent(max) {
+            self.state.end();
+            return Ok(());
+        }
+        let expected = || NatsError::argument("max", "a whole number from 1");
+        let max = count(max).ok_or_else(expected)?;
+        if let Some(subscriber) = &mut *self.state.subscriber.borrow_mut() {
+            subscriber.unsubscribe_after(max);
+        }
+        Ok(())
+    }
+
+    /// Unsubscribes, and ends when the callback was called with everything that was on its way.
+    pub fn drain(&self) {
+        if let Some(subscriber) = &mut *self.state.subscriber.borrow_mut() {
+            subscriber.drain();
+        }
+    }
+
+    /// What it is subscribed to.
+    #[wasm_bindgen(js_name = getSubject)]
+    pub fn subject(&self) -> String {
+        self.state.subject.clone()
+    }
+
+    /// How many messages were dropped because they came faster than the callback takes them.
+    #[wasm_bindgen(js_name = getDropped)]
+    pub fn dropped(&self) -> f64 {
+        let subscriber = self.state.subscriber.borrow();
+        subscriber.as_ref().map_or_else(|| self.state.dropped.get(), Subscriber::dropped) as f64
+    }
+
+    /// Whether the callback is not called any more.
+    #[wasm_bindgen(js_name = isClosed)]
+    pub fn is_closed(&self) -> bool {
+        self.state.subscriber.borrow().is_none()
+    }
+}
