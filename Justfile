@@ -1,0 +1,116 @@
+# What a checkout has installed for itself comes before what the machine has.
+export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
+export JUST := just_executable()
+
+# List the recipes
+[private]
+default:
+    @just --list --unsorted
+
+# Install what building and running needs, if it is missing
+[group('setup')]
+setup:
+    @tools/setup.sh demo
+
+# Install that, and what the checks and browser tests need
+[group('setup')]
+setup-test:
+    @tools/setup.sh test
+
+# Run nats-server, the API and the page on this machine until Ctrl-C
+[group('dev')]
+demo:
+    @exec tools/demo.sh
+
+# Build the page into dist/page
+[group('dev')]
+page:
+    @tools/page.sh
+
+# Format all Rust code
+[group('dev')]
+fmt:
+    cargo fmt --all
+
+# Take pictures of the page, narrow and wide, into target/screenshots
+[group('dev')]
+screenshot: page
+    cargo build --package api
+    cargo run --package e2e --example screenshot
+
+# Remove what was built and generated, keys included; installed tools stay
+[group('dev')]
+clean:
+    cargo clean
+    rm -rf dist nats-conf/generated
+
+# All checks that run no tests
+[group('check')]
+check: fmt-check shellcheck deny proto-deps clippy clippy-wasm doc conf-check
+
+# Is the code formatted?
+[group('check')]
+fmt-check:
+    cargo fmt --all --check
+
+# Lint the shell scripts
+[group('check')]
+shellcheck:
+    shellcheck --external-sources tools/*.sh tools/wasm-cargo .ci/run
+
+# Licences, sources and duplicates of the dependencies
+[group('check')]
+deny:
+    cargo deny --workspace check bans licenses sources
+
+# Known vulnerabilities of the dependencies; fetches the advisory database
+[group('check')]
+advisories:
+    cargo deny --workspace check advisories
+
+# Does nats-proto still do without an operating system?
+[group('check')]
+proto-deps:
+    @tools/proto-deps.sh
+
+# Lint the native build
+[group('check')]
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Lint the browser build
+[group('check')]
+clippy-wasm:
+    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --lib --tests -- -D warnings
+
+# Build the documentation; a broken link is an error
+[group('check')]
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude web-wasm-page --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" tools/wasm-cargo doc --package web-wasm --package web-wasm-page --no-deps --document-private-items
+
+# Does nats-server accept nats-conf and run with it?
+[group('check')]
+conf-check:
+    @tools/conf-check.sh
+
+# Everything: all checks, all tests (the README's test command)
+[group('test')]
+test:
+    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps clippy clippy-wasm doc test-native page conf-check test-browser e2e
+
+# Unit, property and integration tests outside the browser
+[group('test')]
+test-native:
+    cargo test --workspace --exclude e2e
+
+# The client's tests in Chromium: in a window, then in a worker
+[group('test')]
+test-browser:
+    @tools/test-browser.sh
+
+# End-to-end tests: nats-server, the API and Chromium, all real
+[group('test')]
+e2e: page
+    cargo build --package api
+    cargo test --package e2e

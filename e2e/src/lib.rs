@@ -1,0 +1,26 @@
+//! What the end-to-end tests stand on: a [`Stack`] is a real nats-server on this project's
+//! `nats-conf`, with fresh keys, and the real API; a [`Browser`] is a real Chromium, and a [`Tab`]
+//! one of its tabs with the page in it. Nothing is simulated, each stack has ports and a folder of
+//! its own, and all of it ends with the value that stands for it.
+//!
+//! Tests wait for conditions ([`eventually`]) and never for a time to pass.
+
+mod api;
+mod browser;
+mod error;
+mod nats_server;
+mod ports;
+mod process;
+mod stack;
+mod tab;
+mod tree;
+mod wait;
+
+pub use api::Api;
+pub use browser::Browser;
+pub use error::Error;
+pub use nats_server::NatsServer;
+pub use process::Process;
+pub use stack::{Stack, UPDATES};
+pub use tab::{State, Tab, Verdict};
+pub use wait::eventually;

@@ -1,0 +1,146 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{Error, Process, eventually, ports, tree};
+
+/// How long a nats-server may take until it answers.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// A nats-server on a copy of `nats-conf`, with ports of its own. It can be stopped and started
+/// again on the same ports.
+#[derive(Debug)]
+pub struct NatsServer {
+    conf: PathBuf,
+    client_port: u16,
+    websocket_port: u16,
+    monitor_port: u16,
+    process: Option<Process>,
+}
+
+impl NatsServer {
+    /// Chooses the ports for a server that will run on `conf`; [`NatsServer::start`] starts it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if no port is free.
+    pub fn new(conf: PathBuf) -> Result<Self, Error> {
+        Ok(Self {
+            conf,
+            client_port: ports::free()?,
+            websocket_port: ports::free()?,
+            monitor_port: ports::free()?,
+            process: None,
+        })
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Spawn`], [`Error::Ended`] if it refuses its configuration, [`Error::Timeout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the server it was starting.
+    pub async fn start(&mut self) -> Result<(), Error> {
+        let program = nats_server_program();
+        let mut process =
+            Process::start("nats-server", Command::new(program).arg("-c").arg(&self.conf))?;
+        let health = self.monitor_url("/healthz");
+        eventually(READY_WITHIN, "nats-server is healthy", async || {
+            process.check()?;
+            let answer = reqwest::get(&health).await;
+            Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(()))
+        })
+        .await?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Ends the server with no warning, as a crash would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// Ends the server in its own good order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if it takes longer than ten seconds.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the server.
+    pub async fn stop(&mut self) -> Result<(), Error> {
+        if let Some(mut process) = self.process.take() {
+            process.terminate().await?;
+        }
+        Ok(())
+    }
+
+    /// Where services connect, as a `nats://` URL.
+    pub fn client_url(&self) -> String {
+        format!("nats://{}", self.client_address())
+    }
+
+    /// Where browsers connect, as a `ws://` URL.
+    pub fn websocket_url(&self) -> String {
+        format!("ws://{}", self.websocket_address())
+    }
+
+    /// Waits until `count` subscriptions to exactly `subject` are in force.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] after ten seconds; [`Error::Http`] if the server does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// It only looks.
+    pub async fn subscribed(&self, subject: &str, count: usize) -> Result<(), Error> {
+        let url = self.monitor_url("/connz?subs=1");
+        let what = format!("nats-server knows {count} subscriptions to {subject}");
+        eventually(Duration::from_secs(10), &what, async || {
+            let connections: Value = reqwest::get(&url).await?.json().await?;
+            let found = connections["connections"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .flat_map(|connection| connection["subscriptions_list"].as_array())
+                .flatten()
+                .filter(|subscribed| *subscribed == subject)
+                .count();
+            Ok((found == count).then_some(()))
+        })
+        .await
+    }
+
+    pub(crate) fn client_address(&self) -> String {
+        format!("127.0.0.1:{}", self.client_port)
+    }
+
+    pub(crate) fn websocket_address(&self) -> String {
+        format!("127.0.0.1:{}", self.websocket_port)
+    }
+
+    pub(crate) fn monitor_address(&self) -> String {
+        format!("127.0.0.1:{}", self.monitor_port)
+    }
+
+    fn monitor_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.monitor_address())
+    }
+}
+
+/// The checkout's own nats-server, if it has one, else the one on the search path.
+fn nats_server_program() -> PathBuf {
+    let own = tree::root().join(".tools/nats/bin/nats-server");
+    if own.exists() { own } else { Path::new("nats-server").to_owned() }
+}

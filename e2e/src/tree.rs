@@ -1,0 +1,67 @@
+//! Where things are in the source tree and what has been built from it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tokio::fs;
+use tokio::sync::OnceCell;
+
+use crate::Error;
+use crate::process::run;
+
+/// The root of the source tree.
+pub(crate) fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// The built page.
+pub(crate) fn page() -> Result<PathBuf, Error> {
+    let page = root().join("dist/page");
+    let index = page.join("index.html");
+    if index.is_file() { Ok(page) } else { Err(Error::NoPage(index)) }
+}
+
+/// The API's program, built on first use beside the test that is running.
+pub(crate) async fn api_program() -> Result<&'static Path, Error> {
+    static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = async || {
+        let target = target_dir()?;
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "api", "--target-dir"]).arg(&target);
+        run("cargo", "building the API", build.current_dir(root())).await?;
+        Ok(target.join("debug/api"))
+    };
+    PROGRAM.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
+/// The target folder of the running program, which is in `<target>/<profile>/deps` or beside it.
+fn target_dir() -> Result<PathBuf, Error> {
+    let program = env::current_exe().map_err(Error::io("find the running program"))?;
+    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    Ok(target.map_or_else(|| root().join("target"), Path::to_owned))
+}
+
+/// Copies a folder and all in it, but for entries called `except`.
+pub(crate) async fn copy(from: &Path, to: &Path, except: &str) -> Result<(), Error> {
+    let failed = |path: &Path| Error::io(format!("copy {}", path.display()));
+    let mut folders = vec![(from.to_owned(), to.to_owned())];
+    while let Some((from, to)) = folders.pop() {
+        fs::create_dir_all(&to).await.map_err(failed(&to))?;
+        let mut entries = fs::read_dir(&from).await.map_err(failed(&from))?;
+        while let Some(entry) = entries.next_entry().await.map_err(failed(&from))? {
+            let (source, target) = (entry.path(), to.join(entry.file_name()));
+            if entry.file_name() == except {
+                continue;
+            }
+            if entry.file_type().await.map_err(failed(&source))?.is_dir() {
+                folders.push((source, target));
+            } else {
+                fs::copy(&source, &target).await.map_err(failed(&source))?;
+            }
+        }
+    }
+    Ok(())
+}

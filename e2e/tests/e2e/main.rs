@@ -1,0 +1,49 @@
+//! The whole system at work: nats-server on this project's configuration, the API, and the page in
+//! Chromium.
+#![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
+
+mod outages;
+mod page;
+mod permissions;
+mod updates;
+mod wire;
+
+use std::time::Duration;
+
+use e2e::{Browser, Error, Stack, State, Tab, UPDATES, eventually};
+
+type TestResult = Result<(), Error>;
+
+/// What the project promises for an update: this long from its cause to every open tab.
+const UPDATE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Room for a page to load and connect on a busy machine.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Room for everybody's reconnection, whose back-off grows while a server is away.
+const HEALED_WITHIN: Duration = Duration::from_secs(40);
+
+/// Opens the page in two tabs and waits until the server has both subscriptions.
+async fn two_tabs(stack: &Stack, browser: &Browser) -> Result<[Tab; 2], Error> {
+    let tabs = [browser.open(&stack.api.url("/")).await?, browser.open(&stack.api.url("/")).await?];
+    for tab in &tabs {
+        tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
+    }
+    stack.nats.subscribed(UPDATES, 2).await?;
+    Ok(tabs)
+}
+
+/// Asks for an update until the API can publish it: after an outage that takes a moment.
+async fn ping_until_taken(stack: &Stack) -> Result<(), Error> {
+    eventually(HEALED_WITHIN, "POST /ping answers 200", async || {
+        Ok((stack.ping().await?.status() == 200).then_some(()))
+    })
+    .await
+}
+
+/// Splits a line `index - {json}`, and checks that it is one.
+fn parse(line: &str) -> (u64, serde_json::Value) {
+    let (index, json) = line.split_once(" - ").expect("a line is `index - {json}`");
+    let index = index.parse().expect("the index is a number");
+    (index, serde_json::from_str(json).expect("the rest is JSON"))
+}
