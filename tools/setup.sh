@@ -41,6 +41,9 @@ setup_rust() {
 setup_wasm() {
   local toolchain
   toolchain=$(wasm_toolchain)
+  if [[ $toolchain == debian ]] && ! debian_wasm_has_bitcode; then
+    toolchain=
+  fi
   if [[ -z $toolchain && ${WASM_TOOLCHAIN:-} != debian ]] && command -v rustup >/dev/null; then
     install "$wasm_target: by rustup"
     if timeout 300 rustup target add "$wasm_target" >/dev/null 2>&1; then
@@ -58,6 +61,15 @@ setup_wasm() {
     debian) have "$wasm_target for Debian's rustc $(version_of "$debian_rustc" --version)" ;;
     *) die "no Rust toolchain here builds for $wasm_target" ;;
   esac
+}
+
+debian_wasm_libraries() {
+  echo "$("$debian_rustc" --print sysroot)/lib/rustlib/$wasm_target/lib"
+}
+
+# debian_wasm_has_bitcode: true if the page can be linked with LTO, which works on bitcode.
+debian_wasm_has_bitcode() {
+  grep -q llvmbc "$(debian_wasm_libraries)"/libcore-*.rlib
 }
 
 # Debian's own compiler with the standard library built from Debian's sources: a way that needs
@@ -79,16 +91,19 @@ install_debian_wasm() {
   : >"$work/src/lib.rs"
   (
     cd "$work"
-    env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS RUSTC_BOOTSTRAP=1 RUSTC="$debian_rustc" \
+    env -u CARGO_ENCODED_RUSTFLAGS RUSTFLAGS=-Cembed-bitcode=yes RUSTC_BOOTSTRAP=1 \
+      RUSTC="$debian_rustc" \
       CARGO_TARGET_DIR="$work/target" \
       "$debian_cargo" build --quiet --release -Zbuild-std=std,panic_abort,test --target "$wasm_target"
   )
   rm "$work/target/$wasm_target/release/deps"/libempty-*
-  libraries=$("$debian_rustc" --print sysroot)/lib/rustlib/$wasm_target/lib
+  libraries=$(debian_wasm_libraries)
   as_root rm -rf "$libraries" "$libraries.new"
   as_root mkdir -p "$libraries.new"
   as_root cp "$work/target/$wasm_target/release/deps"/*.rlib "$libraries.new/"
   as_root mv "$libraries.new" "$libraries"
+  # What was built against other libraries does not fit these, and cargo does not see it.
+  rm -rf "${target_dir:?}/wasm"
 }
 
 # cargo_install CRATE VERSION ARGUMENT...: into this checkout, built for a short build rather than a
