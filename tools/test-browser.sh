@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the client's tests in Chromium, in a window and then in a worker, against a nats-server
-# started for them.
+# Runs the tests of the client, for Rust and for JavaScript, in Chromium, in a window and then in a
+# worker, against a nats-server started for them.
 # usage: test-browser.sh [ARGUMENT...]   (for the test program, such as the name of a test)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -30,8 +30,10 @@ wait_for 20 "$pid" port_is_open 127.0.0.1 "$port" || {
   die "nats-server does not start"
 }
 
+# The default of 20 seconds is short for a debug build on a busy machine.
+export WASM_BINDGEN_TEST_TIMEOUT=${WASM_BINDGEN_TEST_TIMEOUT:-180}
 export WEB_WASM_TEST_SERVER=ws://127.0.0.1:$port
 for surroundings in BROWSER DEDICATED_WORKER; do
   env "WASM_BINDGEN_USE_$surroundings=1" \
-    tools/wasm-cargo test --package web-wasm --lib --tests -- "$@"
+    tools/wasm-cargo test --package web-wasm --package web-wasm-js --tests -- "$@"
 done

@@ -401,6 +401,11 @@ impl Client {
         if closed { State::Closed } else { shared.state.get() }
     }
 
+    /// The address that was dialled for the present connection; `None` while there is none.
+    pub fn server(&self) -> Option<ServerAddr> {
+        self.shared().server.borrow().clone()
+    }
+
     /// What the server said of itself last; all defaults before the first connection.
     pub fn server_info(&self) -> ServerInfo {
         self.shared().inner.borrow().connection.server_info().clone()

@@ -244,6 +244,7 @@ impl Driver {
         self.pool.connected();
         self.pool.set_max_attempts(self.shared.options.max_reconnects);
         self.shared.state.set(State::Connected);
+        self.shared.server.replace(Some(self.server.clone()));
         let server_name = {
             let inner = self.shared.inner.borrow();
             inner.connection.server_info().server_name.clone()
@@ -259,6 +260,7 @@ impl Driver {
         if let Some(mut transport) = self.transport.take() {
             transport.close(NORMAL_CLOSURE, "");
         }
+        self.shared.server.replace(None);
         self.auth = None;
         self.write_at = None;
         self.last_reason = reason.clone();

@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use futures_channel::oneshot;
 use hashbrown::HashMap;
 use nats_proto::connection::{self, FlushError, FlushId, RequestId, Response};
-use nats_proto::{Connection, Message};
+use nats_proto::{Connection, Message, ServerAddr};
 
 use crate::client::State;
 use crate::event::{Event, EventQueue};
@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Runtime,
     pub(crate) inner: RefCell<Inner>,
     pub(crate) state: Cell<State>,
+    /// Where the connection goes, while there is one.
+    pub(crate) server: RefCell<Option<ServerAddr>>,
     driver: RefCell<Option<Waker>>,
 }
 
@@ -56,6 +58,7 @@ impl Shared {
             runtime,
             inner: RefCell::new(inner),
             state: Cell::new(State::Pending),
+            server: RefCell::new(None),
             driver: RefCell::new(None),
         }
     }

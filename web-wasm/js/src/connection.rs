@@ -213,6 +213,12 @@ impl NatsConnection {
         Status::new(self.client.events())
     }
 
+    /// The address that was dialled for the present connection; missing while there is none.
+    #[wasm_bindgen(js_name = getServer)]
+    pub fn server(&self) -> Option<String> {
+        self.client.server().map(|server| server.to_string())
+    }
+
     /// What the server said of itself last; missing before the first connection.
     #[wasm_bindgen(getter, unchecked_return_type = "ServerInfo | undefined")]
     pub fn info(&self) -> Option<Object> {

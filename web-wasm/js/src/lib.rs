@@ -29,8 +29,7 @@
 //! `using`, frees it at once. A connection stays open while the page holds its `NatsConnection`,
 //! a `Msg` of it, or a subscription that has not ended.
 //!
-//! Not here: a subscription as an async iterator (give a `callback`), and `getServer()`
-//! (`info.server_name` says which server it is).
+//! Not here: a subscription as an async iterator; give a `callback`.
 
 #![cfg(target_arch = "wasm32")]
 

@@ -1,17 +1,20 @@
 //! The bodies of the fuzz targets, which the property tests run too.
 
 use alloc::collections::BTreeSet;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
-use crate::codec::{DecodeError, Decoder, Limits};
+use crate::codec::{DecodeError, Decoder, Limits, encode};
 use crate::connection::{Auth, Config, Connection, Event, FlushId, RequestId, TransportClosed};
+use crate::header::HeaderMap;
 use crate::op::ServerOp;
-use crate::subject::Subject;
+use crate::server_addr::ServerAddr;
+use crate::server_error::ServerError;
+use crate::subject::{self, Subject};
 use crate::time::Instant;
 
 /// Everything that a decoder reads from `portions`: the operations and the error that ended them.
@@ -51,6 +54,60 @@ pub fn assert_splits_agree(bytes: &[u8], mut cuts: Vec<usize>) {
         portion
     });
     assert_eq!(decode_all(portions.collect::<Vec<_>>(), limits), whole, "cut");
+}
+
+/// Reads `text` in every way in which a server's or a caller's words are read: nothing panics, and
+/// what is written back reads the same.
+///
+/// # Panics
+/// When it does not.
+pub fn read_text(text: &str) {
+    if let Ok(addr) = text.parse::<ServerAddr>() {
+        let written = addr.to_string();
+        assert_eq!(written.parse().as_ref(), Ok(&addr), "{written}");
+        let authority = [addr.host(), ":", &addr.port().to_string()].concat();
+        assert_eq!(addr.with_authority(&authority), Ok(addr));
+    }
+    let violation = ServerError::parse(&ByteString::from(text));
+    if let ServerError::Other(other) = violation {
+        assert_eq!(other, text);
+    }
+    let (left, right) = text.split_once('\n').unwrap_or((text, text));
+    if subject::validate_pattern(left).is_ok() && subject::validate_publish(right).is_ok() {
+        assert_eq!(subject::matches(left, right), matches_naively(left, right), "{left} {right}");
+    }
+    let mut headers = HeaderMap::new();
+    for line in text.lines() {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        // White space around a value is not kept on the wire.
+        headers.append(name, value.trim_matches([' ', '\t'])).ok();
+    }
+    assert_headers_survive(&headers);
+}
+
+fn matches_naively(pattern: &str, subject: &str) -> bool {
+    match (pattern.split_once('.'), subject.split_once('.')) {
+        _ if pattern == ">" => true,
+        (Some((p, pattern)), Some((s, subject))) => {
+            (p == "*" || p == s) && matches_naively(pattern, subject)
+        }
+        (None, None) => pattern == "*" || pattern == subject,
+        _ => false,
+    }
+}
+
+/// What an HPUB carries, an HMSG brings back.
+fn assert_headers_survive(headers: &HeaderMap) {
+    if headers.is_empty() {
+        return;
+    }
+    let mut wire = BytesMut::new();
+    encode::publish(&mut wire, "s", None, Some(headers), b"payload");
+    let wire = [b"HMSG s 1", &wire[b"HPUB s".len()..]].concat();
+    let (ops, error) = decode_all([&wire[..]], Limits::default());
+    let survived = matches!(&ops[..], [ServerOp::Message { sid: 1, message }]
+        if message.headers.as_ref() == Some(headers) && &message.payload[..] == b"payload");
+    assert!(survived, "{headers:?} became {ops:?} {error:?}");
 }
 
 /// Drives a connection by a script: each byte chooses a call, and the bytes after it are its
@@ -95,6 +152,17 @@ impl Driver {
 
     fn step(&mut self, call: u8, arguments: &[u8]) {
         const INFO: &[u8] = b"INFO {\"server_id\":\"S\",\"headers\":true,\"max_payload\":64}\r\n";
+        // What servers say that would be long to come upon by chance.
+        const SAYINGS: [&[u8]; 8] = [
+            b"INFO {\"server_id\":\"S\",\"ldm\":true,\"connect_urls\":[\"a:1\",\"b:2\"]}\r\n",
+            b"INFO {\"server_id\":\"T\",\"nonce\":\"n\",\"max_payload\":0}\r\n",
+            b"-ERR 'Authorization Violation'\r\n",
+            b"-ERR 'Permissions Violation for Publish to \"q\"'\r\n",
+            b"-ERR 'Permissions Violation for Subscription to \"a\"'\r\n",
+            b"-ERR 'Stale Connection'\r\n",
+            b"HMSG a 1 r 19 21\r\nNATS/1.0\r\nk: vv\r\n\r\nhi\r\n",
+            b"HMSG a 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n",
+        ];
         let text = String::from_utf8_lossy(arguments);
         let second = Duration::from_secs(1);
         match call % 16 {
@@ -103,6 +171,10 @@ impl Driver {
             2 => self.connection.authenticate(self.now, Auth::default()),
             3 => self.connection.handle_input(self.now, Bytes::from_static(b"PONG\r\n")),
             4 => self.connection.handle_input(self.now, Bytes::copy_from_slice(arguments)),
+            5 if call > 127 => {
+                let saying = SAYINGS[usize::from(call / 16) % SAYINGS.len()];
+                self.connection.handle_input(self.now, Bytes::from_static(saying));
+            }
             5 => self.connection.handle_input(self.now, Bytes::from_static(b"MSG a 1 1\r\nx\r\n")),
             6 => {
                 let closed = TransportClosed { code: 1006, reason: ByteString::new() };
@@ -163,5 +235,26 @@ impl Driver {
         self.connection.handle_input(self.now, Bytes::from_static(b"PING\r\n"));
         assert_eq!(self.connection.poll_event(), None);
         assert_eq!(self.connection.poll_transmit(64), None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in any::<String>()) {
+            read_text(&text);
+        }
+
+        #[test]
+        fn text_that_nearly_means_something_is_read(
+            text in "(wss?://)?[a-z0-9.*>:@/?#\\[\\] -]{0,24}\n?[a-z.*>: \t]{0,16}",
+        ) {
+            read_text(&text);
+        }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) async fn publish_and_subscribe() {
     let subject = unique(&client, "echo");
     let mut subscriber = client.subscribe(&*subject).await.unwrap();
     assert_eq!(subscriber.subject().as_str(), subject);
+    assert!(client.server().is_some());
 
     client.publish(&*subject, "plain".into()).await.unwrap();
     client.publish(&*subject, vec![0, 255, b'\r', b'\n'].into()).await.unwrap();
@@ -376,6 +377,7 @@ pub(crate) async fn closing() {
         ]
     );
     assert_eq!(client.connection_state(), State::Closed);
+    assert_eq!(client.server(), None);
     witness.close().await.unwrap();
 }
 

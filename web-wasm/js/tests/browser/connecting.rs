@@ -27,7 +27,9 @@ async fn a_connection_tells_of_itself() {
     assert_eq!(get(&stats, "inMsgs"), 0);
     assert_eq!(get(&stats, "connects"), 1);
     assert!(get(&stats, "outBytes").as_f64() > Some(20.0));
+    assert_eq!(call(&nc, &"getServer".into(), &[]), server());
     settle(nc.close()).await.unwrap();
+    assert!(nc.is_closed());
 }
 
 #[wasm_bindgen_test]
