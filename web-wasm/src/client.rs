@@ -19,8 +19,9 @@ use crate::driver::Driver;
 use crate::error::ConnectError;
 use crate::event::{Event, Events};
 use crate::options::ConnectOptions;
-use crate::platform::Runtime;
-use crate::shared::Shared;
+use crate::platform::{LocalBoxFuture, Runtime};
+use crate::responses::{RequestMany, ResponseQueue, Responses};
+use crate::shared::{Answers, Shared};
 use crate::subscriber::{Queue, Subscriber};
 
 /// How far a connection is.
@@ -283,12 +284,49 @@ impl Client {
             let headers = request.headers.as_ref();
             let connection = &mut inner.connection;
             let id = connection.request(now, &subject, headers, &request.payload, timeout)?;
-            inner.responses.insert(id, sender);
+            inner.responses.insert(id, Answers::One(sender));
             id
         };
         shared.wake_driver();
-        let _cancel = CancelRequest { shared, id };
+        let _cancel = CancelRequest { handle: &self.handle, id };
         answer.await.unwrap_or(Err(RequestError::Closed))
+    }
+
+    /// Publishes a request that may have many answers, and returns them as a stream.
+    ///
+    /// # Errors
+    /// [`RequestError`] when the request was not sent; what happens later comes in the stream.
+    ///
+    /// # Cancel safety
+    /// It does not wait.
+    #[expect(clippy::unused_async, reason = "as the other requests")]
+    pub async fn request_many(
+        &self,
+        subject: impl Into<Subject>,
+        request: RequestMany,
+    ) -> Result<Responses, RequestError> {
+        let shared = self.shared();
+        let max_wait = request.max_wait.unwrap_or(shared.options.request_timeout);
+        let now = shared.runtime.platform.now();
+        let queue = Rc::new(ResponseQueue::new(shared.options.pending_limits.messages));
+        let id = {
+            let mut inner = shared.inner.borrow_mut();
+            let (subject, headers) = (subject.into(), request.headers.as_ref());
+            let connection = &mut inner.connection;
+            let id = connection.request_many(now, &subject, headers, &request.payload, max_wait)?;
+            inner.responses.insert(id, Answers::Many(Rc::clone(&queue)));
+            id
+        };
+        shared.wake_driver();
+        Ok(Responses {
+            id,
+            handle: Rc::clone(&self.handle),
+            queue,
+            until: request.until,
+            received: 0,
+            stalled: None,
+            ended: false,
+        })
     }
 
     /// Waits until the server has confirmed that it has everything published before, and every
@@ -455,6 +493,18 @@ impl Handle {
         self.unsubscribe(sid, None);
     }
 
+    /// Nobody waits for the answers to a request any more.
+    pub(crate) fn cancel(&self, id: RequestId) {
+        let mut inner = self.shared.inner.borrow_mut();
+        if inner.responses.remove(&id).is_some() {
+            inner.connection.cancel_request(id);
+        }
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
+        self.shared.runtime.platform.sleep(duration)
+    }
+
     /// Closes the connection and returns how many messages that gave up.
     fn close(&self) -> u64 {
         let now = self.shared.runtime.platform.now();
@@ -483,16 +533,13 @@ impl core::fmt::Debug for Handle {
 
 /// Cancels a request when its future is dropped.
 struct CancelRequest<'a> {
-    shared: &'a Shared,
+    handle: &'a Handle,
     id: RequestId,
 }
 
 impl Drop for CancelRequest<'_> {
     fn drop(&mut self) {
-        let mut inner = self.shared.inner.borrow_mut();
-        if inner.responses.remove(&self.id).is_some() {
-            inner.connection.cancel_request(self.id);
-        }
+        self.handle.cancel(self.id);
     }
 }
 

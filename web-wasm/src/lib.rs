@@ -40,6 +40,7 @@ mod error;
 mod event;
 mod options;
 pub mod platform;
+mod responses;
 mod shared;
 mod subscriber;
 pub mod transport;
@@ -52,6 +53,7 @@ pub use credentials::{AuthError, Credentials};
 pub use error::ConnectError;
 pub use event::{Event, Events};
 pub use options::{ConnectOptions, ToServerAddrs};
+pub use responses::{RequestMany, Responses};
 pub use subscriber::{Overflow, PendingLimits, Subscriber};
 
 pub use nats_proto::connection::{

@@ -216,10 +216,18 @@ impl ConnectOptions {
         self
     }
 
-    /// After how many failed attempts in a row the client closes. Default: `None`, never.
+    /// After how many failed attempts in a row the client closes; as in async-nats, `None` and 0
+    /// mean never, which is the default.
     #[must_use]
     pub fn max_reconnects(mut self, attempts: impl Into<Option<u32>>) -> Self {
-        self.max_reconnects = attempts.into();
+        self.max_reconnects = attempts.into().filter(|&attempts| attempts > 0);
+        self
+    }
+
+    /// The client closes when its connection breaks, instead of making another.
+    #[must_use]
+    pub fn no_reconnect(mut self) -> Self {
+        self.max_reconnects = Some(0);
         self
     }
 

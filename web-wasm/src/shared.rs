@@ -13,6 +13,7 @@ use crate::client::State;
 use crate::event::{Event, EventQueue};
 use crate::options::ConnectOptions;
 use crate::platform::Runtime;
+use crate::responses::ResponseQueue;
 use crate::subscriber::{Queue, Queued};
 
 /// The connection and everybody who waits for something of it.
@@ -28,10 +29,18 @@ pub(crate) struct Shared {
     driver: RefCell<Option<Waker>>,
 }
 
+/// Where the answers to a request go.
+pub(crate) enum Answers {
+    /// To somebody who waits for one.
+    One(oneshot::Sender<Response>),
+    /// To a stream of them.
+    Many(Rc<ResponseQueue>),
+}
+
 pub(crate) struct Inner {
     pub(crate) connection: Connection,
     pub(crate) queues: HashMap<u64, Rc<Queue>>,
-    pub(crate) responses: HashMap<RequestId, oneshot::Sender<Response>>,
+    pub(crate) responses: HashMap<RequestId, Answers>,
     pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
     pub(crate) publishers: Vec<Waker>,
     listeners: Vec<Weak<EventQueue>>,
@@ -122,9 +131,7 @@ impl Inner {
                     }
                 }
                 connection::Event::Response { request, result } => {
-                    if let Some(waiting) = self.responses.remove(&request) {
-                        waiting.send(result).ok();
-                    }
+                    self.answer(request, result);
                 }
                 connection::Event::Flushed { flush, result } => {
                     if let Some(waiting) = self.flushes.remove(&flush) {
@@ -134,6 +141,22 @@ impl Inner {
                 other => rest.push(other),
             }
         }
+    }
+
+    fn answer(&mut self, request: RequestId, result: Response) {
+        let more = match self.responses.get(&request) {
+            Some(Answers::Many(queue)) if result.is_ok() => queue,
+            _ => {
+                match self.responses.remove(&request) {
+                    // Whoever waited may be gone; then nobody misses the answer.
+                    Some(Answers::One(waiting)) => drop(waiting.send(result)),
+                    Some(Answers::Many(queue)) => queue.push(result),
+                    None => {}
+                }
+                return;
+            }
+        };
+        more.push(result);
     }
 
     fn deliver(&mut self, sid: u64, message: Message) {

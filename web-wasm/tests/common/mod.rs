@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use web_wasm::{
     Client, ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError,
-    HeaderMap, Message, Overflow, PendingLimits, PublishError, Request, RequestError,
+    HeaderMap, Message, Overflow, PendingLimits, PublishError, Request, RequestError, RequestMany,
     ServerAddrError, State, SubjectError, SubscribeError, Subscriber,
 };
 
@@ -155,6 +155,49 @@ pub(crate) async fn requests() {
     let silence = client.send_request(&*subject, request).await;
     assert_eq!(silence, Err(RequestError::TimedOut { timeout }));
     client.close().await.unwrap();
+}
+
+/// A request for many answers ends by count, by a last one, by a pause, by time, or with nobody.
+pub(crate) async fn requests_for_many() {
+    let client = client("requests_for_many").await;
+    let subject = unique(&client, "crowd");
+    let mut crowd = client.subscribe(&*subject).await.unwrap();
+    let responder = client.clone();
+    env::spawn(async move {
+        while let Some(request) = crowd.next().await {
+            for number in 0..10u8 {
+                let reply = request.reply.clone().unwrap();
+                responder.publish(reply, vec![number].into()).await.unwrap();
+            }
+        }
+    });
+    let numbers = async |request: RequestMany| {
+        let answers = client.request_many(&*subject, request).await.unwrap();
+        let answers = env::within(answers.collect::<Vec<_>>()).await;
+        answers.into_iter().map(|answer| answer.unwrap().payload[0]).collect::<Vec<u8>>()
+    };
+    let long = Duration::from_secs(60);
+    let all: Vec<u8> = (0..10).collect();
+    let count = RequestMany::new().max_wait(long).max_messages(3);
+    assert_eq!(numbers(count).await, [0, 1, 2]);
+    let sentinel = RequestMany::new().max_wait(long).sentinel(|message| message.payload[0] == 4);
+    assert_eq!(numbers(sentinel).await, [0, 1, 2, 3, 4]);
+    let stall = RequestMany::new().max_wait(long).stall_wait(Duration::from_millis(200));
+    assert_eq!(numbers(stall).await, all);
+    let time = RequestMany::new().max_wait(Duration::from_millis(300));
+    assert_eq!(numbers(time).await, all);
+
+    let nobody = client.request_many(unique(&client, "nobody"), RequestMany::new()).await;
+    let nobody = env::within(nobody.unwrap().collect::<Vec<_>>()).await;
+    assert_eq!(nobody, [Err(RequestError::NoResponders)]);
+    let invalid = client.request_many("a b", RequestMany::new()).await.err();
+    assert!(matches!(invalid, Some(RequestError::Publish(_))), "{invalid:?}");
+    let request = RequestMany::new().max_wait(long);
+    let mut open = client.request_many(&*subject, request).await.unwrap();
+    assert!(env::within(open.next()).await.unwrap().is_ok());
+    client.close().await.unwrap();
+    let rest = env::within(open.collect::<Vec<_>>()).await;
+    assert_eq!(rest.last(), Some(&Err(RequestError::Closed)));
 }
 
 /// Of a queue group only one gets each message; beside it everybody does.
@@ -431,7 +474,7 @@ macro_rules! scenarios {
     ($attribute:meta, $run:path) => {
         $crate::scenarios!(@each $attribute, $run:
             publish_and_subscribe many_messages large_payloads names_are_checked requests
-            queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
+            requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {

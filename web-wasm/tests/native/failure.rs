@@ -234,6 +234,25 @@ async fn credentials_that_are_refused_for_good_close_the_client() {
 }
 
 #[tokio::test]
+async fn without_reconnects_a_break_is_the_end() {
+    env::local(async {
+        let server = NatsServer::start(OPEN);
+        let options = impatient().no_reconnect();
+        let client = env::connect_to(options, &server.url()).await.unwrap();
+        let mut events = client.events();
+        let mut subscriber = client.subscribe("a").await.unwrap();
+        server.kill();
+        assert_eq!(env::within(subscriber.next()).await, None);
+        assert_eq!(subscriber.end_reason(), Some(EndReason::Closed));
+        let closed = wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+        let Event::Closed { reason: DisconnectReason::TransportClosed { .. }, .. } = closed else {
+            panic!("{closed:?}")
+        };
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_back_off_of_ones_own_is_heeded_and_waking_cuts_it_short() {
     env::local(async {
         let server = NatsServer::start(OPEN);

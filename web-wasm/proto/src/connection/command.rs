@@ -7,6 +7,7 @@ use super::error::{
 };
 use super::event::Event;
 use super::keepalive::Purpose;
+use super::requests::Waiting;
 use super::{Connection, Flush, FlushId, Phase, RequestId};
 use crate::codec::encode;
 use crate::header::HeaderMap;
@@ -153,6 +154,35 @@ impl Connection {
         payload: &[u8],
         timeout: Duration,
     ) -> Result<RequestId, RequestError> {
+        let waiting = Waiting { subject: subject.clone(), timeout, many: false };
+        self.send_request(now, waiting, headers, payload)
+    }
+
+    /// Publishes a request that may have many answers, which are waited for until `max_wait` is
+    /// over or the caller [cancels](Self::cancel_request) it.
+    ///
+    /// # Errors
+    /// Any [`PublishError`] as [`RequestError::Publish`]; what happens later comes as
+    /// [`Event::Response`].
+    pub fn request_many(
+        &mut self,
+        now: Instant,
+        subject: &Subject,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+        max_wait: Duration,
+    ) -> Result<RequestId, RequestError> {
+        let waiting = Waiting { subject: subject.clone(), timeout: max_wait, many: true };
+        self.send_request(now, waiting, headers, payload)
+    }
+
+    fn send_request(
+        &mut self,
+        now: Instant,
+        waiting: Waiting,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+    ) -> Result<RequestId, RequestError> {
         self.now = now;
         let (id, reply) = self.requests.prepare();
         if self.requests.sid.is_none() {
@@ -166,8 +196,8 @@ impl Connection {
                 SubscribeError::Closed => RequestError::Closed,
             })?);
         }
-        self.publish(subject, Some(&reply), headers, payload)?;
-        self.requests.sent(id, subject.clone(), now, timeout);
+        self.publish(&waiting.subject, Some(&reply), headers, payload)?;
+        self.requests.sent(id, waiting, now);
         Ok(id)
     }
 

@@ -42,7 +42,10 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
-    /// A request is decided. Comes exactly once for each that was accepted and not cancelled.
+    /// A request is answered or has failed. Comes exactly once for each that was accepted and not
+    /// cancelled; for one that wants many answers, once for each answer and at last with an
+    /// error, which is [`RequestError::TimedOut`](super::RequestError::TimedOut) when its time is
+    /// up.
     Response {
         /// The request.
         request: RequestId,

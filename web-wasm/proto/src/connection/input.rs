@@ -70,12 +70,12 @@ impl Connection {
     }
 
     fn handle_response(&mut self, message: Message) -> Option<Event> {
-        let Some(request) = self.requests.answered(&message.subject) else {
+        let no_responders = message.is_no_responders();
+        let Some(request) = self.requests.answered(&message.subject, no_responders) else {
             // It was cancelled, ran out of time, or has had its answer.
             self.statistics.orphaned += 1;
             return None;
         };
-        let no_responders = message.is_no_responders();
         let result = if no_responders { Err(RequestError::NoResponders) } else { Ok(message) };
         Some(Event::Response { request, result })
     }

@@ -35,6 +35,8 @@ pub(super) struct Requests {
 pub(super) struct Waiting {
     pub(super) subject: Subject,
     pub(super) timeout: Duration,
+    /// Whether it goes on waiting after an answer.
+    pub(super) many: bool,
 }
 
 impl Requests {
@@ -60,23 +62,21 @@ impl Requests {
     }
 
     /// A prepared request was sent.
-    pub(super) fn sent(
-        &mut self,
-        id: RequestId,
-        subject: Subject,
-        now: Instant,
-        timeout: Duration,
-    ) {
+    pub(super) fn sent(&mut self, id: RequestId, waiting: Waiting, now: Instant) {
         self.last = id.0;
-        self.waiting.insert(id.0, Waiting { subject, timeout });
-        self.deadlines.push(Reverse((now + timeout, id.0)));
+        self.deadlines.push(Reverse((now + waiting.timeout, id.0)));
+        self.waiting.insert(id.0, waiting);
     }
 
-    /// The request that a message on `subject` answers, which then waits no more.
-    pub(super) fn answered(&mut self, subject: &str) -> Option<RequestId> {
+    /// The request that a message on `subject` answers. It waits no more if it wanted one answer,
+    /// or if the message is the `last`.
+    pub(super) fn answered(&mut self, subject: &str, last: bool) -> Option<RequestId> {
         let token = subject.strip_prefix(&*self.inbox)?.strip_prefix('.')?;
         let id = read_base62(token)?;
-        self.waiting.remove(&id).map(|_| RequestId(id))
+        if last || !self.waiting.get(&id)?.many {
+            self.waiting.remove(&id)?;
+        }
+        Some(RequestId(id))
     }
 
     /// The caller lost interest.
@@ -157,7 +157,8 @@ mod tests {
         timeout: Duration,
     ) -> (RequestId, String) {
         let (id, reply) = requests.prepare();
-        requests.sent(id, Subject::from_static(subject), Instant::ORIGIN, timeout);
+        let waiting = Waiting { subject: Subject::from_static(subject), timeout, many: false };
+        requests.sent(id, waiting, Instant::ORIGIN);
         (id, reply)
     }
 
@@ -168,12 +169,12 @@ mod tests {
         let (second, second_reply) = send(&mut requests, "a", SECOND);
         assert!(requests.pattern().matches(&first_reply));
         assert_ne!(first_reply, second_reply);
-        assert_eq!(requests.answered(&second_reply), Some(second));
-        assert_eq!(requests.answered(&second_reply), None);
-        assert_eq!(requests.answered(&first_reply), Some(first));
+        assert_eq!(requests.answered(&second_reply, false), Some(second));
+        assert_eq!(requests.answered(&second_reply, false), None);
+        assert_eq!(requests.answered(&first_reply, false), Some(first));
         for stranger in ["", "_INBOX.me", "_INBOX.me.", "_INBOX.me.1", "_INBOX.me.zzzzzzzzz", "x.y"]
         {
-            assert_eq!(requests.answered(stranger), None, "{stranger}");
+            assert_eq!(requests.answered(stranger, true), None, "{stranger}");
         }
     }
 

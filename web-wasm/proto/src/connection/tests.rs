@@ -458,6 +458,34 @@ fn requests_fail_by_name() {
 }
 
 #[test]
+fn a_request_for_many_answers_ends_in_time_or_with_nobody() {
+    let mut rig = Rig::connected();
+    let many = |rig: &mut Rig| {
+        let subject = Subject::from_static("q");
+        let id = rig.connection.request_many(rig.now, &subject, None, b"?", SECOND).unwrap();
+        let said = rig.sent();
+        let line = said.lines().find(|line| line.starts_with("PUB")).unwrap();
+        (id, String::from(line.split(' ').nth(2).unwrap()))
+    };
+    let response = |request, error| Event::Response { request, result: Err(error) };
+    let (id, reply) = many(&mut rig);
+    rig.receive(&format!("MSG {reply} 1 1\n1\nMSG {reply} 1 1\n2"));
+    let answers = rig.events();
+    assert_eq!(answers.len(), 2);
+    for event in answers {
+        assert!(matches!(event, Event::Response { request, result: Ok(_) } if request == id));
+    }
+    rig.pass(SECOND);
+    assert_eq!(rig.events(), [response(id, RequestError::TimedOut { timeout: SECOND })]);
+    let (id, reply) = many(&mut rig);
+    let nobody = format!("HMSG {reply} 1 16 16\nNATS/1.0 503\n\n");
+    rig.receive(&format!("{nobody}\n{nobody}"));
+    assert_eq!(rig.events(), [response(id, RequestError::NoResponders)]);
+    rig.pass(2 * SECOND);
+    assert_eq!(rig.events(), []);
+}
+
+#[test]
 fn a_refused_inbox_fails_its_requests_and_is_tried_again() {
     let mut rig = Rig::connected();
     let (first, reply) = request(&mut rig, "q");
