@@ -8,20 +8,18 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use nats_proto::connection::{
-    FlushError, PublishError, RequestError, RequestId, Statistics, SubscribeError,
-};
+use nats_proto::connection::{FlushError, PublishError, Statistics, SubscribeError};
 use nats_proto::{
-    Connection, HeaderMap, Message, ServerAddr, ServerInfo, Subject, subject::validate_publish,
+    Connection, HeaderMap, ServerAddr, ServerInfo, Subject, subject::validate_publish,
 };
 
 use crate::driver::Driver;
 use crate::error::ConnectError;
 use crate::event::{Event, Events};
+use crate::handle::Handle;
 use crate::options::ConnectOptions;
-use crate::platform::{LocalBoxFuture, Runtime};
-use crate::responses::{RequestMany, ResponseQueue, Responses};
-use crate::shared::{Answers, Shared};
+use crate::platform::Runtime;
+use crate::shared::Shared;
 use crate::subscriber::{Queue, Subscriber};
 
 /// How far a connection is.
@@ -43,12 +41,7 @@ pub enum State {
 /// still waiting are then given up, so [`close`](Self::close) it where they matter.
 #[derive(Clone, Debug)]
 pub struct Client {
-    handle: Rc<Handle>,
-}
-
-/// Keeps the connection open as long as anybody holds it.
-pub(crate) struct Handle {
-    shared: Rc<Shared>,
+    pub(crate) handle: Rc<Handle>,
 }
 
 impl Client {
@@ -229,106 +222,6 @@ impl Client {
         Ok(Subscriber { sid, queue, handle: Rc::clone(&self.handle) })
     }
 
-    /// Publishes a request and waits for one answer.
-    ///
-    /// # Errors
-    /// [`RequestError`]; `TimedOut` after [`ConnectOptions::request_timeout`].
-    ///
-    /// # Cancel safety
-    /// If the future is dropped the answer is not waited for any more; the request may have been
-    /// sent.
-    pub async fn request(
-        &self,
-        subject: impl Into<Subject>,
-        payload: Bytes,
-    ) -> Result<Message, RequestError> {
-        self.send_request(subject, Request::new().payload(payload)).await
-    }
-
-    /// Publishes a request with headers and waits for one answer; else as
-    /// [`request`](Self::request).
-    ///
-    /// # Errors
-    /// [`RequestError`].
-    ///
-    /// # Cancel safety
-    /// As [`request`](Self::request).
-    pub async fn request_with_headers(
-        &self,
-        subject: impl Into<Subject>,
-        headers: HeaderMap,
-        payload: Bytes,
-    ) -> Result<Message, RequestError> {
-        self.send_request(subject, Request::new().headers(headers).payload(payload)).await
-    }
-
-    /// Publishes a request with options of its own and waits for one answer.
-    ///
-    /// # Errors
-    /// [`RequestError`].
-    ///
-    /// # Cancel safety
-    /// As [`request`](Self::request).
-    pub async fn send_request(
-        &self,
-        subject: impl Into<Subject>,
-        request: Request,
-    ) -> Result<Message, RequestError> {
-        let shared = self.shared();
-        let timeout = request.timeout.unwrap_or(shared.options.request_timeout);
-        let now = shared.runtime.platform.now();
-        let (sender, answer) = oneshot::channel();
-        let id = {
-            let mut inner = shared.inner.borrow_mut();
-            let subject = subject.into();
-            let headers = request.headers.as_ref();
-            let connection = &mut inner.connection;
-            let id = connection.request(now, &subject, headers, &request.payload, timeout)?;
-            inner.responses.insert(id, Answers::One(sender));
-            id
-        };
-        shared.wake_driver();
-        let _cancel = CancelRequest { handle: &self.handle, id };
-        answer.await.unwrap_or(Err(RequestError::Closed))
-    }
-
-    /// Publishes a request that may have many answers, and returns them as a stream.
-    ///
-    /// # Errors
-    /// [`RequestError`] when the request was not sent; what happens later comes in the stream.
-    ///
-    /// # Cancel safety
-    /// It does not wait.
-    #[expect(clippy::unused_async, reason = "as the other requests")]
-    pub async fn request_many(
-        &self,
-        subject: impl Into<Subject>,
-        request: RequestMany,
-    ) -> Result<Responses, RequestError> {
-        let shared = self.shared();
-        let max_wait = request.max_wait.unwrap_or(shared.options.request_timeout);
-        let now = shared.runtime.platform.now();
-        let queue = Rc::new(ResponseQueue::new(shared.options.pending_limits.messages));
-        let id = {
-            let mut inner = shared.inner.borrow_mut();
-            let (subject, headers) = (subject.into(), request.headers.as_ref());
-            let connection = &mut inner.connection;
-            let id = connection.request_many(now, &subject, headers, &request.payload, max_wait)?;
-            inner.responses.insert(id, Answers::Many(Rc::clone(&queue)));
-            id
-        };
-        shared.wake_driver();
-        Ok(Responses {
-            id,
-            handle: Rc::clone(&self.handle),
-            queue,
-            until: request.until,
-            received: 0,
-            stalled: None,
-            ended: false,
-        })
-    }
-
     /// Waits until the server has confirmed that it has everything published before, and every
     /// subscription made before. Returns the round-trip time.
     ///
@@ -470,111 +363,7 @@ impl Client {
         shared.wake_driver();
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
-    }
-}
-
-impl Handle {
-    pub(crate) fn drain(&self, sid: u64) {
-        let now = self.shared.runtime.platform.now();
-        self.shared.inner.borrow_mut().connection.drain(now, sid);
-        self.shared.wake_driver();
-    }
-
-    pub(crate) fn unsubscribe(&self, sid: u64, max: Option<u64>) {
-        self.shared.inner.borrow_mut().connection.unsubscribe(sid, max);
-        self.shared.wake_driver();
-    }
-
-    /// Nobody reads a subscription any more.
-    pub(crate) fn forget(&self, sid: u64) {
-        self.shared.inner.borrow_mut().queues.remove(&sid);
-        self.unsubscribe(sid, None);
-    }
-
-    /// Nobody waits for the answers to a request any more.
-    pub(crate) fn cancel(&self, id: RequestId) {
-        let mut inner = self.shared.inner.borrow_mut();
-        if inner.responses.remove(&id).is_some() {
-            inner.connection.cancel_request(id);
-        }
-    }
-
-    pub(crate) fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
-        self.shared.runtime.platform.sleep(duration)
-    }
-
-    /// Closes the connection and returns how many messages that gave up.
-    fn close(&self) -> u64 {
-        let now = self.shared.runtime.platform.now();
-        let mut inner = self.shared.inner.borrow_mut();
-        if inner.connection.is_closed() {
-            return 0;
-        }
-        let discarded = inner.connection.close(now);
-        inner.closed = Some(discarded);
-        self.shared.wake_driver();
-        discarded
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-impl core::fmt::Debug for Handle {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Handle").field("state", &self.shared.state.get()).finish_non_exhaustive()
-    }
-}
-
-/// Cancels a request when its future is dropped.
-struct CancelRequest<'a> {
-    handle: &'a Handle,
-    id: RequestId,
-}
-
-impl Drop for CancelRequest<'_> {
-    fn drop(&mut self) {
-        self.handle.cancel(self.id);
-    }
-}
-
-/// A request with options of its own.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    payload: Bytes,
-    headers: Option<HeaderMap>,
-    timeout: Option<Duration>,
-}
-
-impl Request {
-    /// An empty request with the client's timeout.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The body.
-    #[must_use]
-    pub fn payload(mut self, payload: Bytes) -> Self {
-        self.payload = payload;
-        self
-    }
-
-    /// The headers.
-    #[must_use]
-    pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.headers = Some(headers);
-        self
-    }
-
-    /// How long to wait for the answer.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
     }
 }

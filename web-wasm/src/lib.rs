@@ -38,14 +38,16 @@ mod credentials;
 mod driver;
 mod error;
 mod event;
+mod handle;
 mod options;
 pub mod platform;
+mod request;
 mod responses;
 mod shared;
 mod subscriber;
 pub mod transport;
 
-pub use client::{Client, Request, State};
+pub use client::{Client, State};
 #[cfg(target_arch = "wasm32")]
 pub use credentials::http::{Grant, HttpCredentials, HttpCredentialsError};
 pub use credentials::key::{UserKey, UserKeyError};
@@ -53,6 +55,7 @@ pub use credentials::{AuthError, Credentials};
 pub use error::ConnectError;
 pub use event::{Event, Events};
 pub use options::{ConnectOptions, ToServerAddrs};
+pub use request::Request;
 pub use responses::{RequestMany, Responses};
 pub use subscriber::{Overflow, PendingLimits, Subscriber};
 

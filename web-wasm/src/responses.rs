@@ -13,7 +13,7 @@ use futures_core::Stream;
 use nats_proto::connection::{RequestError, RequestId, Response};
 use nats_proto::{HeaderMap, Message};
 
-use crate::client::Handle;
+use crate::handle::Handle;
 use crate::platform::LocalBoxFuture;
 
 /// A request that may have many answers, and when there have been enough.

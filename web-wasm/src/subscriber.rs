@@ -10,7 +10,7 @@ use futures_core::Stream;
 use nats_proto::connection::EndReason;
 use nats_proto::{Message, Subject};
 
-use crate::client::Handle;
+use crate::handle::Handle;
 
 /// What happens to a message for which a subscription has no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

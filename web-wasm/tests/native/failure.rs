@@ -405,6 +405,53 @@ async fn a_lame_duck_is_left_before_it_cuts() {
 }
 
 #[tokio::test]
+async fn the_cluster_is_learnt_of_and_its_nodes_stand_in_for_each_other() {
+    env::local(async {
+        let routes = [env::free_port(), env::free_port()];
+        let node = |name: &str, own: u16| {
+            let cluster = format!(
+                "cluster {{ name: pair, listen: \"127.0.0.1:{own}\", routes: {:?} }}",
+                routes.map(|port| format!("nats://127.0.0.1:{port}")),
+            );
+            NatsServer::start(&[&OPEN.replace("test-server", name), &*cluster].concat())
+        };
+        let (first, second) = (node("first", routes[0]), node("second", routes[1]));
+        // The path says which way in the client came, and is kept.
+        let dialled = [first.url(), "/way/in?a=b".into()].concat();
+        let client = env::connect_to(impatient(), &dialled).await.unwrap();
+        let mut events = client.events();
+        let mut subscriber = client.subscribe("updates").await.unwrap();
+        env::within(async {
+            while client.server_info().connect_urls.len() < 2 {
+                client.flush().await.unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        for (gone, left) in [(&first, &second), (&second, &first)] {
+            gone.kill();
+            let Event::Connected { server, .. } = wait_for(&mut events, is_connected).await else {
+                unreachable!()
+            };
+            assert_eq!(server.to_string(), [left.url(), "/way/in?a=b".into()].concat());
+            client.publish("updates", "here".into()).await.unwrap();
+            let message = env::within(subscriber.next()).await.unwrap();
+            assert_eq!(&message.payload[..], b"here");
+            gone.restart();
+            env::within(async {
+                while client.server_info().connect_urls.len() < 2 {
+                    client.flush().await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await;
+        }
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_full_buffer_makes_publishers_wait() {
     env::local(async {
         let server = NatsServer::start(OPEN);

@@ -1,0 +1,164 @@
+//! Requests: a message, and what comes back.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_channel::oneshot;
+use nats_proto::connection::{RequestError, RequestId};
+use nats_proto::{HeaderMap, Message, Subject};
+
+use crate::client::Client;
+use crate::handle::Handle;
+use crate::responses::{RequestMany, ResponseQueue, Responses};
+use crate::shared::Answers;
+
+impl Client {
+    /// Publishes a request and waits for one answer.
+    ///
+    /// # Errors
+    /// [`RequestError`]; `TimedOut` after [`ConnectOptions::request_timeout`](crate::ConnectOptions::request_timeout).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped the answer is not waited for any more; the request may have been
+    /// sent.
+    pub async fn request(
+        &self,
+        subject: impl Into<Subject>,
+        payload: Bytes,
+    ) -> Result<Message, RequestError> {
+        self.send_request(subject, Request::new().payload(payload)).await
+    }
+
+    /// Publishes a request with headers and waits for one answer; else as
+    /// [`request`](Self::request).
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    ///
+    /// # Cancel safety
+    /// As [`request`](Self::request).
+    pub async fn request_with_headers(
+        &self,
+        subject: impl Into<Subject>,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<Message, RequestError> {
+        self.send_request(subject, Request::new().headers(headers).payload(payload)).await
+    }
+
+    /// Publishes a request with options of its own and waits for one answer.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    ///
+    /// # Cancel safety
+    /// As [`request`](Self::request).
+    pub async fn send_request(
+        &self,
+        subject: impl Into<Subject>,
+        request: Request,
+    ) -> Result<Message, RequestError> {
+        let shared = self.shared();
+        let timeout = request.timeout.unwrap_or(shared.options.request_timeout);
+        let now = shared.runtime.platform.now();
+        let (sender, answer) = oneshot::channel();
+        let id = {
+            let mut inner = shared.inner.borrow_mut();
+            let subject = subject.into();
+            let headers = request.headers.as_ref();
+            let connection = &mut inner.connection;
+            let id = connection.request(now, &subject, headers, &request.payload, timeout)?;
+            inner.responses.insert(id, Answers::One(sender));
+            id
+        };
+        shared.wake_driver();
+        let _cancel = CancelRequest { handle: &self.handle, id };
+        answer.await.unwrap_or(Err(RequestError::Closed))
+    }
+
+    /// Publishes a request that may have many answers, and returns them as a stream.
+    ///
+    /// # Errors
+    /// [`RequestError`] when the request was not sent; what happens later comes in the stream.
+    ///
+    /// # Cancel safety
+    /// It does not wait.
+    #[expect(clippy::unused_async, reason = "as the other requests")]
+    pub async fn request_many(
+        &self,
+        subject: impl Into<Subject>,
+        request: RequestMany,
+    ) -> Result<Responses, RequestError> {
+        let shared = self.shared();
+        let max_wait = request.max_wait.unwrap_or(shared.options.request_timeout);
+        let now = shared.runtime.platform.now();
+        let queue = Rc::new(ResponseQueue::new(shared.options.pending_limits.messages));
+        let id = {
+            let mut inner = shared.inner.borrow_mut();
+            let (subject, headers) = (subject.into(), request.headers.as_ref());
+            let connection = &mut inner.connection;
+            let id = connection.request_many(now, &subject, headers, &request.payload, max_wait)?;
+            inner.responses.insert(id, Answers::Many(Rc::clone(&queue)));
+            id
+        };
+        shared.wake_driver();
+        Ok(Responses {
+            id,
+            handle: Rc::clone(&self.handle),
+            queue,
+            until: request.until,
+            received: 0,
+            stalled: None,
+            ended: false,
+        })
+    }
+}
+
+/// Cancels a request when its future is dropped.
+struct CancelRequest<'a> {
+    handle: &'a Handle,
+    id: RequestId,
+}
+
+impl Drop for CancelRequest<'_> {
+    fn drop(&mut self) {
+        self.handle.cancel(self.id);
+    }
+}
+
+/// A request with options of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    payload: Bytes,
+    headers: Option<HeaderMap>,
+    timeout: Option<Duration>,
+}
+
+impl Request {
+    /// An empty request with the client's timeout.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn payload(mut self, payload: Bytes) -> Self {
+        self.payload = payload;
+        self
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = Some(headers);
+        self
+    }
+
+    /// How long to wait for the answer.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
