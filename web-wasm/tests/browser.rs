@@ -16,8 +16,10 @@ mod env;
 
 use std::rc::Rc;
 
+use futures_util::StreamExt;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web_wasm::{Challenge, HttpCredentials, HttpCredentialsError, UserKey};
+use web_wasm::{Challenge, ConnectOptions, HttpCredentials, HttpCredentialsError, UserKey};
 
 scenarios!(wasm_bindgen_test, env::here);
 
@@ -28,6 +30,29 @@ fn keys_come_from_the_browsers_randomness() {
     assert_eq!(first.public_key().len(), 56);
     let challenge = Challenge { nonce: Some("abc".into()), auth_required: true };
     assert_eq!(first.answer(&challenge, None).unwrap().signature.unwrap().len(), 86);
+}
+
+/// What a connection took is given back: closures, timers, sockets, buffers.
+#[wasm_bindgen_test]
+async fn a_thousand_connections_leave_memory_flat() {
+    let memory = || {
+        let memory = wasm_bindgen::memory().unchecked_into::<js_sys::WebAssembly::Memory>();
+        memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length()
+    };
+    let come_and_go = async |times: u32| {
+        for _ in 0..times {
+            let client = env::connect(ConnectOptions::new()).await.unwrap();
+            let mut subscriber = client.subscribe("flat").await.unwrap();
+            client.publish("flat", vec![0; 10_000].into()).await.unwrap();
+            assert_eq!(env::within(subscriber.next()).await.unwrap().payload.len(), 10_000);
+            client.close().await.unwrap();
+        }
+    };
+    come_and_go(100).await;
+    let before = memory();
+    come_and_go(1_000).await;
+    // Memory grows by pages of 64 KiB and never shrinks: a leak of 200 bytes a time would show.
+    assert!(memory() <= before + 2 * 65_536, "{before} bytes became {}", memory());
 }
 
 #[wasm_bindgen_test]
