@@ -109,6 +109,37 @@ pub(crate) async fn large_payloads() {
     client.close().await.unwrap();
 }
 
+/// A publisher that is faster than the connection is made to wait, and loses nothing.
+pub(crate) async fn backpressure() {
+    const COUNT: u32 = 512;
+    const SIZE: usize = 64 * 1024;
+    let options = ConnectOptions::new().name("backpressure").outbound_limit(1 << 20);
+    let client = env::connect(options).await.unwrap();
+    let subject = unique(&client, "flood");
+    let mut subscriber = client.subscribe(&*subject).await.unwrap();
+    let full = (0..COUNT).any(|_| {
+        let published = client.try_publish(&subject, None, None, &[0; SIZE]);
+        matches!(published, Err(PublishError::BufferFull { limit }) if limit == 1 << 20)
+    });
+    assert!(full, "the buffer is bounded");
+    let tried = client.statistics().out_messages;
+    for number in 0..COUNT {
+        let mut payload = vec![0; SIZE];
+        payload[..4].copy_from_slice(&number.to_be_bytes());
+        client.publish(&*subject, payload.into()).await.unwrap();
+    }
+    for _ in 0..tried {
+        next(&mut subscriber).await;
+    }
+    for number in 0..COUNT {
+        let message = next(&mut subscriber).await;
+        assert_eq!(message.payload.len(), SIZE);
+        assert_eq!(message.payload[..4], number.to_be_bytes());
+    }
+    assert_eq!(subscriber.dropped(), 0);
+    client.close().await.unwrap();
+}
+
 /// Names that are none are refused on the call that uses them.
 pub(crate) async fn names_are_checked() {
     let client = client("names_are_checked").await;
@@ -473,7 +504,7 @@ pub(crate) async fn coming_and_going() {
 macro_rules! scenarios {
     ($attribute:meta, $run:path) => {
         $crate::scenarios!(@each $attribute, $run:
-            publish_and_subscribe many_messages large_payloads names_are_checked requests
+            publish_and_subscribe many_messages large_payloads backpressure names_are_checked requests
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking);
     };
