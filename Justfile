@@ -46,7 +46,7 @@ clean:
 
 # All checks that run no tests
 [group('check')]
-check: fmt-check shellcheck deny proto-deps clippy clippy-wasm doc conf-check
+check: fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc conf-check
 
 # Is the code formatted?
 [group('check')]
@@ -73,6 +73,11 @@ advisories:
 proto-deps:
     @tools/proto-deps.sh
 
+# Does each test that SECURITY.md names exist?
+[group('check')]
+security-tests:
+    @tools/security-tests.sh
+
 # Lint the native build
 [group('check')]
 clippy:
@@ -97,7 +102,7 @@ conf-check:
 # Everything: all checks, all tests (the README's test command)
 [group('test')]
 test:
-    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps clippy clippy-wasm doc test-native page conf-check test-browser e2e
+    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser e2e
 
 # Unit, property and integration tests outside the browser
 [group('test')]
@@ -114,3 +119,8 @@ test-browser:
 e2e: page
     cargo build --package api
     cargo test --package e2e
+
+# Fuzz the protocol: decoder, connection or text; needs cargo-fuzz and a nightly compiler
+[group('test')]
+fuzz target="connection" seconds="60":
+    cd web-wasm && cargo +nightly fuzz run {{ target }} -- -dict=fuzz/nats.dict -max_total_time={{ seconds }}
