@@ -69,6 +69,14 @@ impl Client {
 
     /// Publishes a message. It is sent at once if the server is there, else as soon as it is.
     ///
+    /// ```no_run
+    /// # async fn example(client: web_wasm::Client) -> Result<(), Box<dyn core::error::Error>> {
+    /// client.publish("rooms.7.chat", "hello".into()).await?;
+    /// client.flush().await?; // now the server has it
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// While the outbound buffer is full this waits for room, however long the server stays
     /// away; [`try_publish`](Self::try_publish) does not wait.
     ///
@@ -173,6 +181,22 @@ impl Client {
     }
 
     /// Subscribes to a subject or pattern.
+    ///
+    /// ```no_run
+    /// # async fn example(client: web_wasm::Client) -> Result<(), Box<dyn core::error::Error>> {
+    /// use futures_util::StreamExt;
+    ///
+    /// let mut chat = client.subscribe("rooms.*.chat").await?;
+    /// client.flush().await?;
+    /// if let Some(reason) = chat.end_reason() {
+    ///     return Err(reason.into()); // such as: the credential does not allow it
+    /// }
+    /// while let Some(message) = chat.next().await {
+    ///     println!("{}: {} bytes", message.subject, message.payload.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// It returns at once; whether the server allows it shows in the stream's
     /// [`end_reason`](Subscriber::end_reason), at the latest when a [`flush`](Self::flush) has
@@ -320,6 +344,24 @@ impl Client {
     }
 
     /// What happens to the connection from now on.
+    ///
+    /// ```no_run
+    /// # async fn example(client: web_wasm::Client) {
+    /// use futures_util::StreamExt;
+    /// use web_wasm::Event;
+    ///
+    /// let mut events = client.events();
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         Event::Connected { server_name, .. } => println!("connected to {server_name}"),
+    ///         Event::Disconnected { reason, unconfirmed } => {
+    ///             println!("{reason}; {unconfirmed} messages are in doubt");
+    ///         }
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub fn events(&self) -> Events {
         Events { queue: self.shared().inner.borrow_mut().listen() }
     }

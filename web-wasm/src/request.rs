@@ -16,6 +16,19 @@ use crate::shared::Answers;
 impl Client {
     /// Publishes a request and waits for one answer.
     ///
+    /// ```no_run
+    /// # async fn example(client: web_wasm::Client) -> Result<(), Box<dyn core::error::Error>> {
+    /// use web_wasm::RequestError;
+    ///
+    /// match client.request("time.now", web_wasm::Bytes::new()).await {
+    ///     Ok(answer) => println!("{:?}", answer.payload),
+    ///     Err(RequestError::NoResponders) => println!("nobody tells the time"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`RequestError`]; `TimedOut` after [`ConnectOptions::request_timeout`](crate::ConnectOptions::request_timeout).
     ///
@@ -78,6 +91,21 @@ impl Client {
     }
 
     /// Publishes a request that may have many answers, and returns them as a stream.
+    ///
+    /// ```no_run
+    /// # async fn example(client: web_wasm::Client) -> Result<(), Box<dyn core::error::Error>> {
+    /// use core::time::Duration;
+    /// use futures_util::StreamExt;
+    /// use web_wasm::RequestMany;
+    ///
+    /// let request = RequestMany::new().max_messages(10).stall_wait(Duration::from_millis(300));
+    /// let mut answers = client.request_many("who.is.there", request).await?;
+    /// while let Some(answer) = answers.next().await {
+    ///     println!("{:?}", answer?.payload);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`RequestError`] when the request was not sent; what happens later comes in the stream.

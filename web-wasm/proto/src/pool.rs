@@ -56,6 +56,17 @@ pub struct Dial {
 /// [`ServerPool::next`] chooses the one that may be dialled soonest, in order among equals;
 /// then exactly one of [`ServerPool::connected`] and [`ServerPool::failed`] says how it went,
 /// and after `connected`, [`ServerPool::disconnected`] that it ended.
+///
+/// ```
+/// use nats_proto::{Backoff, Instant, ServerPool};
+///
+/// let servers = ["ws://n1:5000".parse().unwrap(), "ws://n2:5000".parse().unwrap()];
+/// let mut pool = ServerPool::new(servers, true, Backoff::default(), None, 42);
+/// let first = pool.next(Instant::ORIGIN).unwrap();
+/// assert_eq!((first.addr.host(), first.attempt), ("n1", 1));
+/// pool.failed(Instant::ORIGIN);
+/// assert_eq!(pool.next(Instant::ORIGIN).unwrap().addr.host(), "n2");
+/// ```
 #[derive(Debug)]
 pub struct ServerPool {
     servers: Vec<Server>,

@@ -12,6 +12,14 @@ use crate::platform::NoEntropy;
 /// A user nkey: an Ed25519 key whose public part is the user's identity on NATS.
 ///
 /// The secret stays in wasm memory, is never shown, and is gone with the page.
+///
+/// ```
+/// # fn main() -> Result<(), web_wasm::UserKeyError> {
+/// let key = web_wasm::UserKey::generate()?;
+/// assert!(key.public_key().starts_with('U'));
+/// # Ok(())
+/// # }
+/// ```
 pub struct UserKey(KeyPair);
 
 /// Why a key was not made or did not sign.

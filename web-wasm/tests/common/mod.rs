@@ -27,7 +27,11 @@ fn unique(client: &Client, name: &str) -> String {
     client.new_inbox().replace("_INBOX", name)
 }
 
-async fn expect_event(events: &mut web_wasm::Events, wanted: impl Fn(&Event) -> bool) -> Event {
+/// The next event that is `wanted`, which has to come soon.
+pub(crate) async fn expect_event(
+    events: &mut web_wasm::Events,
+    wanted: impl Fn(&Event) -> bool,
+) -> Event {
     env::within(async {
         loop {
             let event = events.next().await.expect("the client is not closed");

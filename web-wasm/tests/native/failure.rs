@@ -13,6 +13,7 @@ use web_wasm::{
     RequestError, ServerError, State, UserKey,
 };
 
+use crate::common::expect_event;
 use crate::env::{self, NatsServer};
 
 const OPEN: &str = include_str!("../common/server.conf");
@@ -22,18 +23,6 @@ fn impatient() -> ConnectOptions {
     let backoff =
         web_wasm::Backoff { base: Duration::from_millis(10), max: Duration::from_millis(100) };
     ConnectOptions::new().backoff(backoff)
-}
-
-async fn wait_for(events: &mut web_wasm::Events, wanted: impl Fn(&Event) -> bool) -> Event {
-    env::within(async {
-        loop {
-            let event = events.next().await.expect("the client is not closed");
-            if wanted(&event) {
-                return event;
-            }
-        }
-    })
-    .await
 }
 
 fn is_connected(event: &Event) -> bool {
@@ -48,11 +37,11 @@ async fn survive(restart: impl AsyncFn(&NatsServer)) {
     client.flush().await.unwrap();
     for round in 0..3u8 {
         server.kill();
-        wait_for(&mut events, |event| matches!(event, Event::Disconnected { .. })).await;
+        expect_event(&mut events, |event| matches!(event, Event::Disconnected { .. })).await;
         assert_eq!(client.connection_state(), State::Disconnected);
         client.publish("updates", vec![round].into()).await.unwrap();
         restart(&server).await;
-        wait_for(&mut events, is_connected).await;
+        expect_event(&mut events, is_connected).await;
         let message = env::within(subscriber.next()).await.unwrap();
         assert_eq!(message.payload[..], [round], "sent once, as soon as the server is back");
     }
@@ -95,7 +84,7 @@ async fn what_was_not_confirmed_is_told() {
         client.publish("a", "confirmed".into()).await.unwrap();
         client.flush().await.unwrap();
         client.publish("a", "in doubt".into()).await.unwrap();
-        let event = wait_for(&mut events, |_| true).await;
+        let event = expect_event(&mut events, |_| true).await;
         let Event::Disconnected { reason, unconfirmed: 1 } = event else { panic!("{event:?}") };
         assert!(matches!(reason, DisconnectReason::TransportClosed { .. }), "{reason:?}");
         client.publish("a", "in doubt".into()).await.unwrap();
@@ -152,12 +141,12 @@ async fn permissions_are_told_apart(client: &web_wasm::Client) {
     let error = violation(Operation::Subscribe, "secret");
     assert_eq!(denied.end_reason(), Some(EndReason::Refused(error.clone())));
     assert_eq!(denied.next().await, None);
-    assert_eq!(wait_for(&mut events, |_| true).await, Event::ServerError(error));
+    assert_eq!(expect_event(&mut events, |_| true).await, Event::ServerError(error));
 
     let error = violation(Operation::Publish, "secret");
     let request = env::within(client.request("secret", "?".into())).await;
     assert_eq!(request, Err(RequestError::Denied(error.clone())));
-    assert_eq!(wait_for(&mut events, |_| true).await, Event::ServerError(error));
+    assert_eq!(expect_event(&mut events, |_| true).await, Event::ServerError(error));
 
     client.publish("open.a", "still here".into()).await.unwrap();
     assert_eq!(&env::within(open.next()).await.unwrap().payload[..], b"still here");
@@ -184,15 +173,15 @@ async fn credentials_are_asked_for_each_connection() {
         let client = env::connect_to(options, &server.url()).await.unwrap();
         let mut events = client.events();
         let failed = |event: &Event| matches!(event, Event::ConnectFailed { .. });
-        let Event::ConnectFailed { reason, .. } = wait_for(&mut events, failed).await else {
+        let Event::ConnectFailed { reason, .. } = expect_event(&mut events, failed).await else {
             unreachable!()
         };
         assert_eq!(reason, DisconnectReason::Credentials("the API is away".into()));
-        let Event::ConnectFailed { reason, .. } = wait_for(&mut events, failed).await else {
+        let Event::ConnectFailed { reason, .. } = expect_event(&mut events, failed).await else {
             unreachable!()
         };
         assert_eq!(reason.server_error(), Some(&ServerError::AuthorizationViolation));
-        wait_for(&mut events, is_connected).await;
+        expect_event(&mut events, is_connected).await;
         assert_eq!(asked.get(), 3);
         client.close().await.unwrap();
     })
@@ -212,7 +201,7 @@ async fn the_same_credential_is_not_offered_for_ever() {
         });
         let client = env::connect_to(wrong, &server.url()).await.unwrap();
         let closed = |event: &Event| matches!(event, Event::Closed { .. });
-        let closed = wait_for(&mut client.events(), closed).await;
+        let closed = expect_event(&mut client.events(), closed).await;
         let Event::Closed { reason, .. } = closed else { unreachable!() };
         assert_eq!(reason.server_error(), Some(&ServerError::AuthorizationViolation));
         assert_eq!(asked.get(), 2);
@@ -244,7 +233,7 @@ async fn without_reconnects_a_break_is_the_end() {
         server.kill();
         assert_eq!(env::within(subscriber.next()).await, None);
         assert_eq!(subscriber.end_reason(), Some(EndReason::Closed));
-        let closed = wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+        let closed = expect_event(&mut events, |event| matches!(event, Event::Closed { .. })).await;
         let Event::Closed { reason: DisconnectReason::TransportClosed { .. }, .. } = closed else {
             panic!("{closed:?}")
         };
@@ -264,13 +253,13 @@ async fn a_back_off_of_ones_own_is_heeded_and_waking_cuts_it_short() {
         let mut events = client.events();
         server.kill();
         let second = |event: &Event| matches!(event, Event::Connecting { attempt: 2, .. });
-        let Event::Connecting { wait, .. } = wait_for(&mut events, second).await else {
+        let Event::Connecting { wait, .. } = expect_event(&mut events, second).await else {
             unreachable!()
         };
         assert!(wait > hour);
         server.restart();
         client.wake();
-        wait_for(&mut events, is_connected).await;
+        expect_event(&mut events, is_connected).await;
         client.close().await.unwrap();
     })
     .await;
@@ -333,7 +322,7 @@ async fn rubbish_in_the_middle_ends_the_transport_and_not_the_client() {
             env::connect_to(impatient().retry_on_initial_connect(), &server).await.unwrap();
         let mut events = client.events();
         let mut subscriber = client.subscribe("a").await.unwrap();
-        let broken = wait_for(&mut events, |e| matches!(e, Event::Disconnected { .. })).await;
+        let broken = expect_event(&mut events, |e| matches!(e, Event::Disconnected { .. })).await;
         let Event::Disconnected { reason: DisconnectReason::Protocol(_), .. } = broken else {
             panic!("{broken:?}")
         };
@@ -374,7 +363,7 @@ async fn a_server_that_falls_silent_is_stale() {
         let options = impatient().ping_interval(Duration::from_millis(50));
         let client = env::connect_to(options, &server).await.unwrap();
         let mut events = client.events();
-        let event = wait_for(&mut events, |_| true).await;
+        let event = expect_event(&mut events, |_| true).await;
         let reason = DisconnectReason::Stale { unanswered: 2 };
         assert_eq!(event, Event::Disconnected { reason, unconfirmed: 0 });
     })
@@ -395,8 +384,8 @@ async fn a_lame_duck_is_left_before_it_cuts() {
         let options = impatient().retain_servers_order();
         let client = env::connect_to_all(options, &[lame, good.url()]).await.unwrap();
         let mut events = client.events();
-        wait_for(&mut events, |event| *event == Event::LameDuckMode).await;
-        let event = wait_for(&mut events, is_connected).await;
+        expect_event(&mut events, |event| *event == Event::LameDuckMode).await;
+        let event = expect_event(&mut events, is_connected).await;
         let Event::Connected { server, server_name } = event else { unreachable!() };
         assert_eq!((server.to_string(), &*server_name), (good.url(), "test-server"));
         client.close().await.unwrap();
@@ -430,7 +419,8 @@ async fn the_cluster_is_learnt_of_and_its_nodes_stand_in_for_each_other() {
         .await;
         for (gone, left) in [(&first, &second), (&second, &first)] {
             gone.kill();
-            let Event::Connected { server, .. } = wait_for(&mut events, is_connected).await else {
+            let Event::Connected { server, .. } = expect_event(&mut events, is_connected).await
+            else {
                 unreachable!()
             };
             assert_eq!(server.to_string(), [left.url(), "/way/in?a=b".into()].concat());

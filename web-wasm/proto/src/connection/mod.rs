@@ -68,6 +68,27 @@ pub struct FlushId(u64);
 /// that breaks before the server confirmed it, [`Event::Disconnected`] counts it as unconfirmed.
 ///
 /// Never panics, whatever the input and the order of calls.
+///
+/// ```
+/// use nats_proto::connection::Auth;
+/// use nats_proto::{Bytes, Config, Connection, Event, Instant};
+///
+/// let now = Instant::ORIGIN;
+/// let mut connection = Connection::new(Config::default(), [7; 32]);
+/// let sid = connection.subscribe(&"greetings".into(), None).unwrap();
+///
+/// connection.dialing(now);
+/// connection.handle_input(now, Bytes::from_static(b"INFO {\"server_name\":\"n1\"}\r\n"));
+/// assert!(matches!(connection.poll_event(), Some(Event::Challenge(_))));
+/// connection.authenticate(now, Auth::default());
+/// let said = connection.poll_transmit(4096).unwrap();
+/// assert!(said.starts_with(b"CONNECT {") && said.ends_with(b"SUB greetings 1\r\nPING\r\n"));
+///
+/// connection.handle_input(now, Bytes::from_static(b"PONG\r\nMSG greetings 1 5\r\nhello\r\n"));
+/// assert_eq!(connection.poll_event(), Some(Event::Connected));
+/// let Some(Event::Message { sid: 1, message }) = connection.poll_event() else { panic!() };
+/// assert_eq!(&message.payload[..], b"hello");
+/// ```
 #[derive(Debug)]
 pub struct Connection {
     config: Config,
