@@ -156,6 +156,81 @@ fn a_refused_login_says_why() {
     );
 }
 
+/// What nats-server 2.15 says and does in each situation that ends, or spares, a connection.
+#[test]
+fn every_word_of_the_server_ends_as_it_should() {
+    use ServerError::*;
+    let expired = "Authentication Expired";
+    for (line, error, close) in [
+        ("Permissions Violation for Publish to \"x\"", violation(Operation::Publish, "x"), None),
+        (
+            "Permissions Violation for Subscription to \"x\"",
+            violation(Operation::Subscribe, "x"),
+            None,
+        ),
+        ("maximum subscriptions exceeded", MaximumSubscriptionsExceeded, None),
+        ("Maximum Payload Violation", MaximumPayloadViolation, Some((1009, ""))),
+        ("maximum control line exceeded", MaximumControlLineExceeded, Some((1008, ""))),
+        ("Authorization Violation", AuthorizationViolation, Some((1008, "Authentication Failure"))),
+        ("User Authentication Expired", UserAuthenticationExpired, Some((1008, expired))),
+        ("Account Authentication Expired", AccountAuthenticationExpired, Some((1008, expired))),
+        (
+            "User Authentication Revoked",
+            UserAuthenticationRevoked,
+            Some((1008, "Credentials Revoked")),
+        ),
+        (
+            "maximum account active connections exceeded",
+            MaximumAccountConnectionsExceeded,
+            Some((1008, "")),
+        ),
+        ("Authentication Timeout", AuthenticationTimeout, Some((1008, ""))),
+        ("Stale Connection", StaleConnection, Some((1000, ""))),
+    ] {
+        let mut rig = Rig::connected();
+        rig.receive(&format!("-ERR '{line}'"));
+        assert_eq!(rig.events(), [Event::ServerError(error.clone())], "{line}");
+        let Some((code, reason)) = close else {
+            assert!(rig.connection.is_connected(), "{line}");
+            continue;
+        };
+        let closed = TransportClosed { code, reason: reason.into() };
+        rig.connection.handle_closed(rig.now, closed.clone());
+        let reason = DisconnectReason::TransportClosed { closed, error: Some(error) };
+        assert_eq!(rig.events(), [Event::Disconnected { reason, unconfirmed: 0 }], "{line}");
+        rig.connect();
+        assert!(rig.connection.is_connected(), "{line}");
+    }
+    // A removed signing key and a kick come without a word.
+    for (code, reason) in [(1008, "Authentication Failure"), (1011, "Kicked")] {
+        let mut rig = Rig::connected();
+        let closed = TransportClosed { code, reason: reason.into() };
+        rig.connection.handle_closed(rig.now, closed.clone());
+        let reason = DisconnectReason::TransportClosed { closed, error: None };
+        assert_eq!(rig.events(), [Event::Disconnected { reason, unconfirmed: 0 }]);
+    }
+}
+
+#[test]
+fn a_giant_message_is_taken_whole_or_in_crumbs() {
+    const SIZE: usize = 3 << 20;
+    let wire = [format!("MSG a 1 {SIZE}\r\n").into_bytes(), vec![b'x'; SIZE], b"\r\n".to_vec()];
+    let wire = Bytes::from(wire.concat());
+    for portion in [wire.len(), 4_096, 1_000] {
+        let mut rig = Rig::connected();
+        let sid = rig.subscribe("a");
+        let mut events = Vec::new();
+        for start in (0..wire.len()).step_by(portion) {
+            let bytes = wire.slice(start..wire.len().min(start + portion));
+            rig.connection.handle_input(rig.now, bytes);
+            events.extend(rig.events());
+        }
+        let [Event::Message { sid: to, message }] = &events[..] else { panic!("{events:?}") };
+        assert_eq!((*to, message.payload.len()), (sid, SIZE));
+        assert!(message.payload.iter().all(|&byte| byte == b'x'));
+    }
+}
+
 #[test]
 fn failing_credentials_end_the_attempt() {
     let mut rig = Rig::new();
