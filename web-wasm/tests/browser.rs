@@ -55,6 +55,31 @@ async fn a_thousand_connections_leave_memory_flat() {
     assert!(memory() <= before + 2 * 65_536, "{before} bytes became {}", memory());
 }
 
+/// When the machine comes online the server is asked at once, for as long as the client is open.
+#[wasm_bindgen_test]
+async fn coming_online_tests_the_connection() {
+    let come_online = || {
+        let global = js_sys::global().unchecked_into::<web_sys::EventTarget>();
+        global.dispatch_event(&web_sys::Event::new("online").unwrap()).unwrap();
+    };
+    let client = env::connect(ConnectOptions::new()).await.unwrap();
+    client.flush().await.unwrap();
+    let quiet = client.statistics().out_bytes;
+    come_online();
+    env::within(async {
+        while client.statistics().out_bytes < quiet + "PING\r\n".len() as u64 {
+            gloo_timers::future::TimeoutFuture::new(1).await;
+        }
+    })
+    .await;
+    client.flush().await.unwrap();
+    client.close().await.unwrap();
+    let closed = client.statistics();
+    come_online();
+    gloo_timers::future::TimeoutFuture::new(20).await;
+    assert_eq!(client.statistics(), closed);
+}
+
 #[wasm_bindgen_test]
 async fn an_api_that_is_not_there_is_named() {
     let key = Rc::new(UserKey::generate().unwrap());
