@@ -9,7 +9,7 @@ use std::{
     sync::Mutex,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::wait::until;
 
@@ -141,6 +141,9 @@ impl Nats {
     /// Freezes the server: its connections stay open and nothing moves.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
+        // The signal is only sent: until the last thread has stopped, the server may answer yet.
+        let (_, status) = waitpid(Some(self.pid()), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
     }
 
     pub(crate) fn thaw(&self) {
@@ -148,7 +151,11 @@ impl Nats {
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(self.child.as_ref().unwrap())
     }
 
     pub(crate) fn log(&self) -> String {
