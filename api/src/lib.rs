@@ -10,6 +10,7 @@
 //! become responses in [`error`] alone.
 
 pub mod app;
+pub mod auth;
 pub mod causes;
 pub mod claims;
 pub mod cli;

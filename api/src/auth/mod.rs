@@ -1,0 +1,5 @@
+//! Who asks.
+
+mod identity;
+
+pub use identity::Identity;
