@@ -47,7 +47,7 @@ pub use info::{ConnectInfo, ServerInfo};
 pub use message::Message;
 pub use nuid::Nuid;
 pub use op::ServerOp;
-pub use pool::{Backoff, Dial, ServerPool};
+pub use pool::{Backoff, Dial, Server, ServerPool};
 pub use server_addr::{ServerAddr, ServerAddrError};
 pub use server_error::{Operation, ServerError};
 pub use status::StatusCode;

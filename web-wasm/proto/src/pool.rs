@@ -70,23 +70,33 @@ pub struct Dial {
 #[derive(Debug)]
 pub struct ServerPool {
     servers: Vec<Server>,
+    /// Which one was dialled last; it may have been taken out of the pool since.
+    dialled: Option<ServerAddr>,
     backoff: Backoff,
     max_attempts: Option<u32>,
     attempts: u32,
     rng: fastrand::Rng,
 }
 
-#[derive(Debug)]
-struct Server {
-    addr: ServerAddr,
-    discovered: bool,
-    failures: u32,
+/// A server that may be dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Server {
+    /// Where its listener is.
+    pub addr: ServerAddr,
+    /// How many attempts in a row have failed.
+    pub failed_attempts: u32,
+    /// Whether it has ever let the client in.
+    pub did_connect: bool,
+    /// Whether another server told of it, instead of the caller.
+    pub is_discovered: bool,
     ready_at: Instant,
 }
 
 impl Server {
-    fn new(addr: ServerAddr, discovered: bool) -> Self {
-        Self { addr, discovered, failures: 0, ready_at: Instant::ORIGIN }
+    fn new(addr: ServerAddr, is_discovered: bool) -> Self {
+        let ready_at = Instant::ORIGIN;
+        Self { addr, failed_attempts: 0, did_connect: false, is_discovered, ready_at }
     }
 }
 
@@ -103,16 +113,24 @@ impl ServerPool {
         seed: u64,
     ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut known: Vec<Server> = Vec::new();
-        for addr in servers {
-            if known.iter().all(|server| server.addr != addr) {
-                known.push(Server::new(addr, false));
+        let mut servers = without_repeats(servers);
+        if !retain_order {
+            rng.shuffle(&mut servers);
+        }
+        Self { servers, dialled: None, backoff, max_attempts, attempts: 0, rng }
+    }
+
+    /// Puts these servers in the place of all that are known, in this order, and counts attempts
+    /// from zero. What is known of those that stay is kept.
+    pub fn set_servers(&mut self, servers: impl IntoIterator<Item = ServerAddr>) {
+        let mut servers = without_repeats(servers);
+        for server in &mut servers {
+            if let Some(known) = self.servers.iter().find(|known| known.addr == server.addr) {
+                *server = Server { is_discovered: false, ..known.clone() };
             }
         }
-        if !retain_order {
-            rng.shuffle(&mut known);
-        }
-        Self { servers: known, backoff, max_attempts, attempts: 0, rng }
+        self.servers = servers;
+        self.attempts = 0;
     }
 
     /// Bounds the failures in a row from now on, as in [`ServerPool::new`].
@@ -121,8 +139,13 @@ impl ServerPool {
     }
 
     /// The servers known now, in the order in which they would be tried.
-    pub fn servers(&self) -> impl Iterator<Item = &ServerAddr> {
-        self.servers.iter().map(|server| &server.addr)
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// Whether there is another server than the one dialled last.
+    pub fn has_other(&self) -> bool {
+        self.servers.iter().any(|server| Some(&server.addr) != self.dialled.as_ref())
     }
 
     /// What to dial next, or `None` when the pool is empty or `max_attempts` failed in a row.
@@ -130,37 +153,59 @@ impl ServerPool {
         if self.max_attempts.is_some_and(|max| self.attempts >= max) {
             return None;
         }
-        // The first of the soonest; it goes to the back so that equals take turns.
         let soonest = self.servers.iter().map(|server| server.ready_at.max(now)).min()?;
         let index = self.servers.iter().position(|server| server.ready_at <= soonest)?;
+        Some(self.dial(index, now))
+    }
+
+    /// Dials this server next, whichever [`ServerPool::next`] would choose; `None` when it is not
+    /// in the pool, or `max_attempts` failed in a row.
+    pub fn next_at(&mut self, addr: &ServerAddr, now: Instant) -> Option<Dial> {
+        if self.max_attempts.is_some_and(|max| self.attempts >= max) {
+            return None;
+        }
+        let index = self.servers.iter().position(|server| server.addr == *addr)?;
+        Some(self.dial(index, now))
+    }
+
+    /// It goes to the back, so that equals take turns.
+    fn dial(&mut self, index: usize, now: Instant) -> Dial {
         let server = self.servers.remove(index);
-        let addr = server.addr.clone();
+        let (addr, wait) = (server.addr.clone(), server.ready_at - now);
         self.servers.push(server);
+        self.dialled = Some(addr.clone());
         self.attempts = self.attempts.saturating_add(1);
-        Some(Dial { addr, wait: soonest - now, attempt: self.attempts })
+        Dial { addr, wait, attempt: self.attempts }
+    }
+
+    fn dialled(&mut self) -> Option<&mut Server> {
+        let dialled = self.dialled.as_ref()?;
+        self.servers.iter_mut().find(|server| server.addr == *dialled)
     }
 
     /// The server dialled last let the client in.
     pub fn connected(&mut self) {
         self.attempts = 0;
-        if let Some(server) = self.servers.last_mut() {
-            server.failures = 0;
+        if let Some(server) = self.dialled() {
+            server.failed_attempts = 0;
+            server.did_connect = true;
         }
     }
 
     /// The server dialled last was not reached, or did not let the client in.
     pub fn failed(&mut self, now: Instant) {
-        if let Some(server) = self.servers.last_mut() {
-            server.failures = server.failures.saturating_add(1);
-            let rest = self.backoff.after_failures(server.failures, &mut self.rng);
-            server.ready_at = now + rest;
+        let (backoff, mut rng) = (self.backoff, self.rng.fork());
+        if let Some(server) = self.dialled() {
+            server.failed_attempts = server.failed_attempts.saturating_add(1);
+            server.ready_at = now + backoff.after_failures(server.failed_attempts, &mut rng);
         }
     }
 
     /// The server dialled last will never let the client in: it is not dialled again. Says
     /// whether others are left.
     pub fn forget_last(&mut self) -> bool {
-        self.servers.pop();
+        let dialled = self.dialled.take();
+        self.servers.retain(|server| Some(&server.addr) != dialled.as_ref());
         !self.servers.is_empty()
     }
 
@@ -172,7 +217,7 @@ impl ServerPool {
         for server in &mut self.servers {
             server.ready_at = server.ready_at.max(now + rest / 2);
         }
-        if let Some(server) = self.servers.last_mut() {
+        if let Some(server) = self.dialled() {
             server.ready_at = now + rest;
         }
     }
@@ -194,7 +239,7 @@ impl ServerPool {
             connect_urls.iter().filter_map(|url| via.with_authority(url).ok()).collect();
         let before = self.servers.len();
         self.servers.retain(|server| {
-            !server.discovered || server.addr == *via || listed.contains(&server.addr)
+            !server.is_discovered || server.addr == *via || listed.contains(&server.addr)
         });
         let mut changed = self.servers.len() != before;
         for addr in listed {
@@ -207,6 +252,16 @@ impl ServerPool {
         }
         changed
     }
+}
+
+fn without_repeats(addrs: impl IntoIterator<Item = ServerAddr>) -> Vec<Server> {
+    let mut servers: Vec<Server> = Vec::new();
+    for addr in addrs {
+        if servers.iter().all(|server| server.addr != addr) {
+            servers.push(Server::new(addr, false));
+        }
+    }
+    servers
 }
 
 #[cfg(test)]
@@ -224,6 +279,10 @@ mod tests {
     fn pool(names: &[&str]) -> ServerPool {
         let servers = names.iter().map(|name| addr(name));
         ServerPool::new(servers, true, Backoff::default(), None, 1)
+    }
+
+    fn addrs(pool: &ServerPool) -> Vec<ServerAddr> {
+        pool.servers().iter().map(|server| server.addr.clone()).collect()
     }
 
     #[test]
@@ -297,6 +356,47 @@ mod tests {
     }
 
     #[test]
+    fn a_new_list_keeps_what_is_known_of_those_that_stay() {
+        let mut pool = pool(&["ws://a", "ws://b"]);
+        assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://a"));
+        pool.failed(at(0));
+        assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://b"));
+        pool.connected();
+        pool.set_servers([addr("ws://c"), addr("ws://a"), addr("ws://c")]);
+        assert_eq!(addrs(&pool), [addr("ws://c"), addr("ws://a")]);
+        assert_eq!(pool.servers()[1].failed_attempts, 1);
+        assert!(pool.has_other());
+        // The end of a connection to a server that is no longer in the pool is nobody's fault.
+        pool.disconnected(at(0));
+        pool.failed(at(0));
+        assert!(pool.servers().iter().all(|server| server.failed_attempts <= 1));
+        let dial = pool.next(at(9_000)).unwrap();
+        assert_eq!((dial.addr, dial.attempt), (addr("ws://c"), 1));
+        pool.connected();
+        assert!(pool.servers().iter().any(|server| server.did_connect));
+        pool.set_servers([addr("ws://c")]);
+        assert!(!pool.has_other());
+    }
+
+    #[test]
+    fn a_server_can_be_picked() {
+        let mut pool = ServerPool::new(
+            ["ws://a", "ws://b", "ws://c"].map(addr),
+            true,
+            Backoff::default(),
+            Some(2),
+            1,
+        );
+        let dial = pool.next_at(&addr("ws://c"), at(0)).unwrap();
+        assert_eq!((dial.addr, dial.attempt), (addr("ws://c"), 1));
+        pool.failed(at(0));
+        assert_eq!(pool.next_at(&addr("ws://stranger"), at(0)), None);
+        let again = pool.next_at(&addr("ws://c"), at(0)).unwrap();
+        assert!(again.wait >= Duration::from_millis(125), "{again:?}");
+        assert_eq!(pool.next_at(&addr("ws://a"), at(0)), None, "attempts are bounded");
+    }
+
+    #[test]
     fn gossip_adds_and_forgets_but_keeps_what_was_named() {
         let mut pool = pool(&["ws://a:1/x", "ws://b:1/x"]);
         let via = pool.next(at(0)).unwrap().addr;
@@ -304,19 +404,18 @@ mod tests {
         let urls = |list: &[&str]| list.iter().map(|url| String::from(*url)).collect::<Vec<_>>();
         assert!(pool.discovered(&via, &urls(&["a:1", "c:1", "not an address"])));
         assert!(!pool.discovered(&via, &urls(&["a:1", "c:1"])));
-        let known: Vec<_> = pool.servers().cloned().collect();
-        assert_eq!(known, [addr("ws://b:1/x"), addr("ws://c:1/x"), addr("ws://a:1/x")]);
+        assert_eq!(addrs(&pool), [addr("ws://b:1/x"), addr("ws://c:1/x"), addr("ws://a:1/x")]);
+        let discovered = pool.servers().iter().map(|server| server.is_discovered);
+        assert_eq!(discovered.collect::<Vec<_>>(), [false, true, false]);
         assert!(pool.discovered(&via, &urls(&["a:1"])));
-        assert_eq!(pool.servers().count(), 2);
+        assert_eq!(pool.servers().len(), 2);
     }
 
     #[test]
     fn order_is_random_unless_it_is_to_be_kept() {
         let names: Vec<_> = (1..10).map(|n| addr(&alloc::format!("ws://h:{n}"))).collect();
-        let order = |seed| {
-            let pool = ServerPool::new(names.clone(), false, Backoff::default(), None, seed);
-            pool.servers().cloned().collect::<Vec<_>>()
-        };
+        let order =
+            |seed| addrs(&ServerPool::new(names.clone(), false, Backoff::default(), None, seed));
         assert_ne!(order(1), order(2));
         assert_eq!(order(3), order(3));
     }
