@@ -9,7 +9,9 @@ use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
 use crate::codec::{DecodeError, Decoder, Limits, encode};
-use crate::connection::{Auth, Config, Connection, Event, FlushId, RequestId, TransportClosed};
+use crate::connection::{
+    Auth, Config, Connection, Event, FlushId, RequestId, RequestPlan, TransportClosed,
+};
 use crate::header::HeaderMap;
 use crate::op::ServerOp;
 use crate::server_addr::ServerAddr;
@@ -198,14 +200,17 @@ impl Driver {
                 .unsubscribe(u64::from(call / 16), arguments.first().map(|&m| m.into())),
             12 => {
                 let subject = Subject::from_static("q");
-                if let Ok(id) = self.connection.request(self.now, &subject, None, b"", second) {
+                if let Ok(id) =
+                    self.connection.request(self.now, &subject, None, b"", RequestPlan::one(second))
+                {
                     self.published += 1;
                     self.requests.insert(id);
                 }
             }
             13 if call > 127 => {
                 let subject = Subject::from_static("q");
-                let id = self.connection.request_many(self.now, &subject, None, b"", second);
+                let plan = RequestPlan { inbox: Some("own.inbox"), ..RequestPlan::many(second) };
+                let id = self.connection.request(self.now, &subject, None, b"", plan);
                 self.published += u64::from(id.is_ok());
                 self.many.extend(id);
             }

@@ -94,6 +94,33 @@ macro_rules! text_type {
 text_type!(HeaderName);
 text_type!(HeaderValue);
 
+impl HeaderName {
+    /// The name as MIME writes it, which NATS's own headers follow: capitals begin words, so that
+    /// `nats-msg-id` becomes `Nats-Msg-Id`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), nats_proto::HeaderError> {
+    /// let mut headers = nats_proto::HeaderMap::new();
+    /// headers.insert("Nats-Msg-Id", "7")?;
+    /// let name = nats_proto::HeaderName::canonical("NATS-MSG-ID")?;
+    /// assert_eq!(headers.get(&name).unwrap(), "7");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`HeaderError::EmptyName`] and [`HeaderError::NameCharacter`].
+    pub fn canonical(name: &str) -> Result<Self, HeaderError> {
+        let Self(name) = Self::try_from(name)?;
+        let mut begins_word = true;
+        let letters = name.chars().map(|letter| {
+            let begins = core::mem::replace(&mut begins_word, letter == '-');
+            if begins { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+        });
+        Ok(Self(letters.collect::<String>().into()))
+    }
+}
+
 impl TryFrom<&str> for HeaderName {
     type Error = HeaderError;
 
@@ -429,6 +456,11 @@ mod tests {
         assert_eq!(headers.get_last("Key").unwrap(), "3");
         assert_eq!(headers.get("KEY"), None);
         assert_eq!(headers.get_ignore_case("KEY").unwrap(), "1");
+        for (name, canonical) in [("kEY", "Key"), ("x-y--z", "X-Y--Z"), ("-1a", "-1a")] {
+            assert_eq!(HeaderName::canonical(name).unwrap(), canonical);
+        }
+        assert_eq!(HeaderName::canonical(""), Err(HeaderError::EmptyName));
+        assert_eq!(HeaderName::canonical("a b"), Err(HeaderError::NameCharacter { at: 1 }));
         headers.insert("Key", "4").unwrap();
         assert_eq!(pairs(&headers), [("key", "2"), ("Key", "4")]);
         assert!(headers.remove("key"));

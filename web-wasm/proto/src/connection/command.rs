@@ -3,16 +3,40 @@
 use core::time::Duration;
 
 use super::error::{
-    DisconnectReason, EndReason, FlushError, PublishError, RequestError, SubscribeError,
+    DisconnectReason, EndReason, FlushError, PublishError, RequestError, Response, SubscribeError,
 };
 use super::event::Event;
 use super::keepalive::Purpose;
-use super::requests::Waiting;
+use super::requests::{Ended, Waiting};
 use super::{Connection, Flush, FlushId, Phase, RequestId};
 use crate::codec::encode;
 use crate::header::HeaderMap;
 use crate::subject::{Subject, validate_pattern, validate_publish, validate_queue_group};
 use crate::time::Instant;
+
+/// How the answers to a request are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestPlan<'a> {
+    /// How long.
+    pub timeout: Duration,
+    /// Whether there may be many, which are waited for until the time is over or the caller
+    /// [cancels](Connection::cancel_request) the request.
+    pub many: bool,
+    /// Where they go; `None` is the inbox that all requests share.
+    pub inbox: Option<&'a str>,
+}
+
+impl RequestPlan<'_> {
+    /// One answer over the shared inbox.
+    pub const fn one(timeout: Duration) -> Self {
+        Self { timeout, many: false, inbox: None }
+    }
+
+    /// Many answers over the shared inbox.
+    pub const fn many(timeout: Duration) -> Self {
+        Self { timeout, many: true, inbox: None }
+    }
+}
 
 impl Connection {
     /// Takes a message for publishing: it is sent at once if the server is there, else as soon
@@ -131,17 +155,17 @@ impl Connection {
     }
 
     /// Drains every subscription and takes no new ones, as the connection is to be closed. The
-    /// inbox of the requests goes on until then.
+    /// inboxes of requests go on until then.
     pub fn drain_all(&mut self, now: Instant) {
         self.draining = true;
         for sid in self.subscriptions.sids() {
-            if self.requests.sid != Some(sid) {
+            if !self.requests.is_inbox(sid) {
                 self.drain(now, sid);
             }
         }
     }
 
-    /// Publishes a request and waits for one answer, over the inbox that all requests share.
+    /// Publishes a request and waits for its answer or answers, as `plan` says.
     ///
     /// # Errors
     /// Any [`PublishError`] as [`RequestError::Publish`]; what happens later comes as
@@ -152,59 +176,59 @@ impl Connection {
         subject: &Subject,
         headers: Option<&HeaderMap>,
         payload: &[u8],
-        timeout: Duration,
-    ) -> Result<RequestId, RequestError> {
-        let waiting = Waiting { subject: subject.clone(), timeout, many: false };
-        self.send_request(now, waiting, headers, payload)
-    }
-
-    /// Publishes a request that may have many answers, which are waited for until `max_wait` is
-    /// over or the caller [cancels](Self::cancel_request) it.
-    ///
-    /// # Errors
-    /// Any [`PublishError`] as [`RequestError::Publish`]; what happens later comes as
-    /// [`Event::Response`].
-    pub fn request_many(
-        &mut self,
-        now: Instant,
-        subject: &Subject,
-        headers: Option<&HeaderMap>,
-        payload: &[u8],
-        max_wait: Duration,
-    ) -> Result<RequestId, RequestError> {
-        let waiting = Waiting { subject: subject.clone(), timeout: max_wait, many: true };
-        self.send_request(now, waiting, headers, payload)
-    }
-
-    fn send_request(
-        &mut self,
-        now: Instant,
-        waiting: Waiting,
-        headers: Option<&HeaderMap>,
-        payload: &[u8],
+        plan: RequestPlan<'_>,
     ) -> Result<RequestId, RequestError> {
         self.now = now;
-        let (id, reply) = self.requests.prepare();
-        if self.requests.sid.is_none() {
-            let inbox = self.subscribe(&self.requests.pattern(), None);
-            self.requests.sid = Some(inbox.map_err(|error| match error {
-                SubscribeError::InvalidSubject(error)
-                | SubscribeError::InvalidQueueGroup(error) => {
-                    RequestError::Publish(PublishError::InvalidReplySubject(error))
+        let (id, shared_reply) = self.requests.prepare();
+        let (reply, own_sid) = match plan.inbox {
+            Some(inbox) => {
+                validate_publish(inbox).map_err(PublishError::InvalidReplySubject)?;
+                (inbox, Some(self.subscribe_inbox(&Subject::from(inbox))?))
+            }
+            None => {
+                if self.requests.sid.is_none() {
+                    self.requests.sid = Some(self.subscribe_inbox(&self.requests.pattern())?);
                 }
-                SubscribeError::Draining => RequestError::Draining,
-                SubscribeError::Closed => RequestError::Closed,
-            })?);
+                (&*shared_reply, None)
+            }
+        };
+        if let Err(error) = self.publish(subject, Some(reply), headers, payload) {
+            self.release_inbox(own_sid);
+            return Err(error.into());
         }
-        self.publish(&waiting.subject, Some(&reply), headers, payload)?;
-        self.requests.sent(id, waiting, now);
+        let RequestPlan { timeout, many, .. } = plan;
+        self.requests.sent(id, Waiting { subject: subject.clone(), timeout, many, own_sid }, now);
         Ok(id)
+    }
+
+    fn subscribe_inbox(&mut self, inbox: &Subject) -> Result<u64, RequestError> {
+        self.subscribe(inbox, None).map_err(|error| match error {
+            SubscribeError::InvalidSubject(error) | SubscribeError::InvalidQueueGroup(error) => {
+                RequestError::Publish(PublishError::InvalidReplySubject(error))
+            }
+            SubscribeError::Draining => RequestError::Draining,
+            SubscribeError::Closed => RequestError::Closed,
+        })
     }
 
     /// Nobody waits for the answer to a request any more; no [`Event::Response`] follows, unless
     /// it is queued already.
     pub fn cancel_request(&mut self, id: RequestId) {
-        self.requests.cancel(id);
+        let ended = self.requests.end(id);
+        self.release_inbox(ended.and_then(|ended| ended.own_sid));
+    }
+
+    /// A request is decided.
+    pub(super) fn end_request(&mut self, ended: Ended, result: Response) {
+        self.release_inbox(ended.own_sid);
+        self.events.push_back(Event::Response { request: ended.request, result });
+    }
+
+    /// The inbox that a request had to itself is of no use any more.
+    pub(super) fn release_inbox(&mut self, own_sid: Option<u64>) {
+        if let Some(sid) = own_sid.filter(|&sid| self.subscriptions.remove(sid).is_some()) {
+            self.control(|out| encode::unsubscribe(out, sid, None));
+        }
     }
 
     /// Asks the server to confirm that it has everything published before, and every
@@ -241,20 +265,21 @@ impl Connection {
         self.read_ahead();
         for sid in self.subscriptions.sids() {
             self.subscriptions.remove(sid);
-            if self.requests.sid != Some(sid) {
+            if !self.requests.is_inbox(sid) {
                 let reason = EndReason::Closed;
                 self.events.push_back(Event::SubscriptionEnded { sid, reason });
             }
         }
-        for request in self.requests.take_all() {
-            let result = Err(RequestError::Closed);
-            self.events.push_back(Event::Response { request, result });
+        for ended in self.requests.take_all() {
+            self.end_request(ended, Err(RequestError::Closed));
         }
         while let Some(&flush) = self.flushes.first() {
             self.decide_flush(flush.id, Err(FlushError::Closed));
         }
         self.disconnect(DisconnectReason::ClosedByCaller);
         self.phase = Phase::Closed;
-        self.outbound.discard()
+        let discarded = self.outbound.discard();
+        self.statistics.discarded += discarded;
+        discarded
     }
 }

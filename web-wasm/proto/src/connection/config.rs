@@ -100,6 +100,11 @@ pub struct Statistics {
     pub out_messages: u64,
     /// Messages received for subscriptions that had ended.
     pub orphaned: u64,
+    /// Messages handed to a transport that broke before the server confirmed them.
+    pub unconfirmed: u64,
+    /// Messages accepted for publishing and never handed to a transport, since the connection was
+    /// closed.
+    pub discarded: u64,
     /// How often a server has let the client in.
     pub connects: u64,
     /// The latest round-trip time.

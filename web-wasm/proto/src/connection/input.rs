@@ -59,7 +59,7 @@ impl Connection {
                 self.statistics.orphaned += 1;
                 None
             }
-            _ if self.requests.sid == Some(sid) => self.handle_response(message),
+            _ if self.requests.is_inbox(sid) => self.handle_response(sid, message),
             Delivery::Continues => Some(Event::Message { sid, message }),
             Delivery::Last { max } => {
                 let reason = EndReason::MaxDelivered { max };
@@ -69,13 +69,17 @@ impl Connection {
         }
     }
 
-    fn handle_response(&mut self, message: Message) -> Option<Event> {
+    fn handle_response(&mut self, sid: u64, message: Message) -> Option<Event> {
         let no_responders = message.is_no_responders();
-        let Some(request) = self.requests.answered(&message.subject, no_responders) else {
+        let answered = self.requests.answered(sid, &message.subject, no_responders);
+        let Some((request, last)) = answered else {
             // It was cancelled, ran out of time, or has had its answer.
             self.statistics.orphaned += 1;
             return None;
         };
+        if last {
+            self.cancel_request(request);
+        }
         let result = if no_responders { Err(RequestError::NoResponders) } else { Ok(message) };
         Some(Event::Response { request, result })
     }
@@ -126,9 +130,8 @@ impl Connection {
                 match operation {
                     Operation::Subscribe => self.refuse(error, subject, queue_group.as_deref()),
                     Operation::Publish => {
-                        for request in self.requests.denied(subject) {
-                            let result = Err(RequestError::Denied(error.clone()));
-                            self.events.push_back(Event::Response { request, result });
+                        for ended in self.requests.denied(subject) {
+                            self.end_request(ended, Err(RequestError::Denied(error.clone())));
                         }
                     }
                 }
@@ -141,13 +144,12 @@ impl Connection {
     /// The server refused every subscription to `subject`.
     fn refuse(&mut self, error: &ServerError, subject: &str, queue_group: Option<&str>) {
         for sid in self.subscriptions.refused(subject, queue_group) {
-            if self.requests.sid == Some(sid) {
+            if self.requests.is_inbox(sid) {
                 // Without the inbox no request can be answered; the next one tries again.
-                self.requests.sid = None;
-                for request in self.requests.take_all() {
-                    let result = Err(RequestError::Denied(error.clone()));
-                    self.events.push_back(Event::Response { request, result });
+                for ended in self.requests.without_inbox(sid) {
+                    self.end_request(ended, Err(RequestError::Denied(error.clone())));
                 }
+                self.requests.sid = self.requests.sid.filter(|&shared| shared != sid);
             } else {
                 let reason = EndReason::Refused(error.clone());
                 self.events.push_back(Event::SubscriptionEnded { sid, reason });

@@ -18,6 +18,7 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+pub use self::command::RequestPlan;
 pub use self::config::{Auth, Config, Statistics};
 pub use self::error::{
     DisconnectReason, EndReason, FlushError, PublishError, RequestError, Response, SubscribeError,
@@ -278,9 +279,8 @@ impl Connection {
     /// judge a server whose answer is already here.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        while let Some((request, timeout)) = self.requests.expire(now) {
-            let result = Err(RequestError::TimedOut { timeout });
-            self.events.push_back(Event::Response { request, result });
+        while let Some(ended) = self.requests.expire(now) {
+            self.end_request(ended, Err(RequestError::TimedOut { timeout: ended.timeout }));
         }
         self.expire_flushes();
         match self.phase {
@@ -398,6 +398,7 @@ impl Connection {
             }
         }
         let unconfirmed = self.outbound.reset();
+        self.statistics.unconfirmed += unconfirmed;
         self.events.push_back(Event::Disconnected { reason, unconfirmed });
     }
 }
