@@ -10,14 +10,14 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use nats_proto::connection::{FlushError, PublishError, Statistics, SubscribeError};
 use nats_proto::{
-    Connection, HeaderMap, ServerAddr, ServerInfo, Subject, subject::validate_publish,
+    Connection, HeaderMap, Server, ServerAddr, ServerInfo, Subject, subject::validate_publish,
 };
 
 use crate::driver::Driver;
 use crate::error::ConnectError;
 use crate::event::{Event, Events};
 use crate::handle::Handle;
-use crate::options::ConnectOptions;
+use crate::options::{ConnectOptions, InitialConnect, ToServerAddrs};
 use crate::platform::Runtime;
 use crate::shared::Shared;
 use crate::subscriber::{Queue, Subscriber};
@@ -54,12 +54,13 @@ impl Client {
             return Err(ConnectError::NoServers);
         }
         validate_publish(&options.config.inbox_prefix).map_err(ConnectError::InvalidInboxPrefix)?;
+        check_subprotocols(&options.subprotocols)?;
         let connection = Connection::new(options.config.clone(), runtime.platform.entropy()?);
-        let seed = runtime.platform.entropy()?;
-        let wait = !options.retry_on_initial_connect;
-        let shared = Rc::new(Shared::new(options, runtime.clone(), connection));
+        let pool = options.pool(addrs, runtime.platform.entropy()?);
+        let wait = options.initial_connect != InitialConnect::Retry;
+        let shared = Rc::new(Shared::new(options, runtime.clone(), connection, pool));
         let client = Self { handle: Rc::new(Handle { shared: Rc::clone(&shared) }) };
-        let (driver, connected) = Driver::new(shared, addrs, seed);
+        let (driver, connected) = Driver::new(shared);
         runtime.platform.spawn(Box::pin(driver));
         if wait {
             connected.await.unwrap_or(Err(ConnectError::Closed))?;
@@ -247,14 +248,26 @@ impl Client {
     }
 
     /// Waits until the server has confirmed that it has everything published before, and every
-    /// subscription made before. Returns the round-trip time.
+    /// subscription made before.
     ///
     /// # Errors
     /// [`FlushError`]; `TimedOut` after [`ConnectOptions::flush_timeout`].
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub async fn flush(&self) -> Result<Duration, FlushError> {
+    pub async fn flush(&self) -> Result<(), FlushError> {
+        self.rtt().await.map(drop)
+    }
+
+    /// How long a question takes to the server and back, everything that waits to be sent before it
+    /// included. [`Statistics::rtt`] is the latest that is known without asking.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn rtt(&self) -> Result<Duration, FlushError> {
         self.flush_within(self.shared().options.flush_timeout).await
     }
 
@@ -379,6 +392,39 @@ impl Client {
         self.shared().server.borrow().clone()
     }
 
+    /// The servers that may be dialled: those that the caller named, and those that servers told
+    /// of, in the order in which they would be tried.
+    pub fn server_pool(&self) -> Vec<Server> {
+        self.shared().pool.borrow().servers().to_vec()
+    }
+
+    /// Puts other servers in the place of all that are known, to be dialled from the next attempt
+    /// on, and counts attempts from zero. A connection to a server that is not among them stays;
+    /// [`force_reconnect`](Self::force_reconnect) leaves it.
+    ///
+    /// ```no_run
+    /// # fn example(client: web_wasm::Client) -> Result<(), web_wasm::ConnectError> {
+    /// client.set_server_pool(["wss://n3.example.com", "wss://n4.example.com"])?;
+    /// client.force_reconnect();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConnectError::NoServers`] and [`ConnectError::InvalidServerAddr`]; the servers then stay
+    /// what they were.
+    pub fn set_server_pool(&self, addrs: impl ToServerAddrs) -> Result<(), ConnectError> {
+        let addrs = addrs.to_server_addrs()?;
+        if addrs.is_empty() {
+            return Err(ConnectError::NoServers);
+        }
+        let shared = self.shared();
+        shared.pool.borrow_mut().set_servers(addrs);
+        shared.inner.borrow_mut().choose_again = true;
+        shared.wake_driver();
+        Ok(())
+    }
+
     /// What the server said of itself last; all defaults before the first connection.
     pub fn server_info(&self) -> ServerInfo {
         self.shared().inner.borrow().connection.server_info().clone()
@@ -408,4 +454,16 @@ impl Client {
     pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
+}
+
+/// A browser throws on what is no token, and on what is offered twice.
+fn check_subprotocols(subprotocols: &[String]) -> Result<(), ConnectError> {
+    let in_token = |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
+    for (index, name) in subprotocols.iter().enumerate() {
+        let repeated = subprotocols[..index].contains(name);
+        if repeated || name.is_empty() || !name.bytes().all(in_token) {
+            return Err(ConnectError::InvalidSubprotocol(name.clone()));
+        }
+    }
+    Ok(())
 }

@@ -9,12 +9,13 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use nats_proto::connection::{self, Auth, DisconnectReason};
-use nats_proto::{Dial, Instant, ServerAddr, ServerError, ServerPool};
+use nats_proto::{Dial, Instant, ServerAddr, ServerError};
 
 use crate::client::State;
 use crate::credentials::AuthError;
 use crate::error::ConnectError;
 use crate::event::Event;
+use crate::options::ReconnectToServer;
 use crate::platform::LocalBoxFuture;
 use crate::shared::Shared;
 use crate::transport::{Transport, TransportClosed, TransportEvent, Writable};
@@ -33,11 +34,10 @@ type Connected = oneshot::Sender<Result<(), ConnectError>>;
 /// A task that lives as long as the connection, over all its transports.
 pub(crate) struct Driver {
     shared: Rc<Shared>,
-    pool: ServerPool,
     /// Who waits for the first connection, until it is there or given up.
     connected: Option<Connected>,
-    /// What is dialled, or was.
-    server: ServerAddr,
+    /// What is dialled, or was last.
+    server: Option<ServerAddr>,
     /// When `server` is to be dialled, if it is waited for.
     dial_at: Option<Instant>,
     transport: Option<Box<dyn Transport>>,
@@ -51,35 +51,18 @@ pub(crate) struct Driver {
     offered: Auth,
     /// Servers that refused the client, and whom they refused.
     refused: Vec<(ServerAddr, Auth)>,
-    last_reason: DisconnectReason,
-    /// Whether no attempt is left that could succeed.
-    gave_up: bool,
+    /// Whether the credentials said that they will never be good.
+    hopeless: bool,
+    /// Why no attempt was left that could succeed.
+    gave_up: Option<DisconnectReason>,
     /// What listens for the machine to come online, until the driver ends.
     _wake: Box<dyn Any>,
 }
 
 impl Driver {
     /// The driver, and the news of the first connection or of having given up on it.
-    pub(crate) fn new(
-        shared: Rc<Shared>,
-        addrs: Vec<ServerAddr>,
-        entropy: [u8; 32],
-    ) -> (Self, oneshot::Receiver<Result<(), ConnectError>>) {
+    pub(crate) fn new(shared: Rc<Shared>) -> (Self, oneshot::Receiver<Result<(), ConnectError>>) {
         let (sender, receiver) = oneshot::channel();
-        let options = &shared.options;
-        let server = addrs[0].clone();
-        let count = u32::try_from(addrs.len()).unwrap_or(u32::MAX);
-        let max_attempts =
-            if options.retry_on_initial_connect { options.max_reconnects } else { Some(count) };
-        let [a, b, c, d, e, f, g, h, ..] = entropy;
-        let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let pool = ServerPool::new(
-            addrs,
-            options.retain_servers_order,
-            options.backoff,
-            max_attempts,
-            seed,
-        );
         let wake = shared.runtime.platform.on_wake({
             let shared = Rc::downgrade(&shared);
             Rc::new(move || {
@@ -90,9 +73,8 @@ impl Driver {
         });
         let mut driver = Self {
             shared,
-            pool,
             connected: Some(sender),
-            server,
+            server: None,
             dial_at: None,
             transport: None,
             auth: None,
@@ -101,11 +83,11 @@ impl Driver {
             events: Vec::new(),
             offered: Auth::default(),
             refused: Vec::new(),
-            last_reason: DisconnectReason::ClosedByCaller,
-            gave_up: false,
+            hopeless: false,
+            gave_up: None,
             _wake: wake,
         };
-        driver.schedule_dial();
+        driver.schedule_dial(DisconnectReason::ClosedByCaller);
         (driver, receiver)
     }
 
@@ -175,15 +157,22 @@ impl Driver {
                 connection.authenticate(now, auth);
             }
             Err(error) => {
-                self.gave_up |= error.is_fatal();
+                self.hopeless |= error.is_fatal();
                 connection.authentication_failed(now, &error.to_string());
             }
         }
     }
 
     fn heed_commands(&mut self) {
-        if core::mem::take(&mut self.shared.inner.borrow_mut().wake) {
-            self.pool.wake();
+        let (wake, choose_again) = {
+            let inner = &mut *self.shared.inner.borrow_mut();
+            (core::mem::take(&mut inner.wake), core::mem::take(&mut inner.choose_again))
+        };
+        if choose_again && self.dial_at.is_some() {
+            self.schedule_dial(DisconnectReason::Reconnect);
+        }
+        if wake {
+            self.shared.pool.borrow_mut().wake();
             if self.dial_at.is_some() {
                 self.dial_at = Some(self.now());
             }
@@ -222,15 +211,10 @@ impl Driver {
                 }
                 self.shared.emit(&Event::ServerError(error));
             }
-            connection::Event::Discovered(connect_urls) => {
-                let heed = !self.shared.options.ignore_discovered_servers;
-                if heed && self.pool.discovered(&self.server, &connect_urls) {
-                    self.shared.emit(&Event::ServersChanged);
-                }
-            }
+            connection::Event::Discovered(connect_urls) => self.discover(&connect_urls),
             connection::Event::LameDuck => {
                 self.shared.emit(&Event::LameDuckMode);
-                if self.pool.servers().nth(1).is_some() {
+                if self.shared.pool.borrow().has_other() {
                     let now = self.now();
                     self.shared.inner.borrow_mut().connection.reconnect(now);
                 }
@@ -239,90 +223,122 @@ impl Driver {
         }
     }
 
+    fn discover(&self, connect_urls: &[String]) {
+        let Some(via) = &self.server else { return };
+        let heed = !self.shared.options.ignore_discovered_servers;
+        if heed && self.shared.pool.borrow_mut().discovered(via, connect_urls) {
+            self.shared.emit(&Event::ServersChanged);
+        }
+    }
+
     fn handle_connected(&mut self) {
         self.refused.clear();
-        self.pool.connected();
-        self.pool.set_max_attempts(self.shared.options.max_reconnects);
+        {
+            let mut pool = self.shared.pool.borrow_mut();
+            pool.connected();
+            pool.set_max_attempts(self.shared.options.max_reconnects);
+        }
         self.shared.state.set(State::Connected);
-        self.shared.server.replace(Some(self.server.clone()));
+        self.shared.server.replace(self.server.clone());
         let server_name = {
             let inner = self.shared.inner.borrow();
             inner.connection.server_info().server_name.clone()
         };
-        self.shared.emit(&Event::Connected { server: self.server.clone(), server_name });
+        if let Some(server) = self.server.clone() {
+            self.shared.emit(&Event::Connected { server, server_name });
+        }
         if let Some(connected) = self.connected.take() {
             connected.send(Ok(())).ok();
         }
     }
 
     fn handle_disconnected(&mut self, reason: DisconnectReason, unconfirmed: u64) {
-        let by_caller = reason == DisconnectReason::ClosedByCaller;
         if let Some(mut transport) = self.transport.take() {
             transport.close(NORMAL_CLOSURE, "");
         }
         self.shared.server.replace(None);
         self.auth = None;
         self.write_at = None;
-        self.last_reason = reason.clone();
         let now = self.now();
         if self.shared.state.get() == State::Connected {
             self.shared.state.set(State::Disconnected);
-            self.pool.disconnected(now);
-            self.shared.emit(&Event::Disconnected { reason, unconfirmed });
+            self.shared.pool.borrow_mut().disconnected(now);
+            self.shared.emit(&Event::Disconnected { reason: reason.clone(), unconfirmed });
         } else {
-            self.pool.failed(now);
+            self.shared.pool.borrow_mut().failed(now);
             self.judge_refusal(&reason);
-            let server = self.server.clone();
-            self.shared.emit(&Event::ConnectFailed { server, reason });
+            if let Some(server) = self.server.clone() {
+                self.shared.emit(&Event::ConnectFailed { server, reason: reason.clone() });
+            }
         }
-        if !by_caller {
-            self.schedule_dial();
+        if reason != DisconnectReason::ClosedByCaller {
+            self.schedule_dial(reason);
         }
     }
 
     /// A server that refuses the same credential twice will do so for ever. Credentials that are
     /// replaced in between are another matter.
     fn judge_refusal(&mut self, reason: &DisconnectReason) {
-        if !reason.server_error().is_some_and(ServerError::is_authentication) {
-            return;
-        }
-        let refusal = (self.server.clone(), self.offered.clone());
+        let refused = reason.server_error().is_some_and(ServerError::is_authentication);
+        let Some(server) = self.server.clone().filter(|_| refused) else { return };
+        let refusal = (server, self.offered.clone());
         if self.refused.contains(&refusal) {
-            self.gave_up |= !self.pool.forget_last();
+            self.hopeless |= !self.shared.pool.borrow_mut().forget_last();
         } else {
             self.refused.push(refusal);
         }
     }
 
-    /// Chooses the next server, or gives up.
-    fn schedule_dial(&mut self) {
+    /// Chooses the next server, or gives up for the reason why the last one was left.
+    fn schedule_dial(&mut self, reason: DisconnectReason) {
         let now = self.now();
-        match self.pool.next(now).filter(|_| !self.gave_up) {
+        match self.choose_server(now).filter(|_| !self.hopeless) {
             Some(Dial { addr, wait, attempt }) => {
-                let delay = self.shared.options.reconnect_delay.as_ref();
-                let wait = delay.map_or(wait, |delay| delay(attempt));
-                self.server = addr.clone();
+                self.server = Some(addr.clone());
                 self.dial_at = Some(now + wait);
                 self.shared.emit(&Event::Connecting { server: addr, wait, attempt });
             }
             None => {
-                self.gave_up = true;
-                let mut inner = self.shared.inner.borrow_mut();
-                let discarded = inner.connection.close(now);
-                inner.closed = Some(discarded);
+                self.dial_at = None;
+                self.gave_up = Some(reason);
+                self.shared.inner.borrow_mut().connection.close(now);
             }
         }
+    }
+
+    fn choose_server(&self, now: Instant) -> Option<Dial> {
+        let options = &self.shared.options;
+        let delayed = |dial: Dial| match &options.reconnect_delay {
+            Some(delay) => Dial { wait: delay(dial.attempt), ..dial },
+            None => dial,
+        };
+        if let Some(choose) = &options.reconnect_to_server {
+            let servers = self.shared.pool.borrow().servers().to_vec();
+            let info = self.shared.inner.borrow().connection.server_info().clone();
+            if let Some(ReconnectToServer { addr, delay }) = choose(&servers, &info) {
+                let dial = self.shared.pool.borrow_mut().next_at(&addr, now);
+                if let Some(dial) = dial {
+                    return Some(match delay {
+                        Some(wait) => Dial { wait, ..dial },
+                        None => delayed(dial),
+                    });
+                }
+            }
+        }
+        let dial = self.shared.pool.borrow_mut().next(now);
+        dial.map(delayed)
     }
 
     /// Says whether it dialled: then there is a transport to listen to, or another to choose.
     fn dial_if_due(&mut self) -> bool {
         let now = self.now();
-        match self.dial_at {
-            Some(at) if at <= now => self.dial_at = None,
-            _ => return false,
-        }
+        let Some(server) = self.server.clone().filter(|_| self.dial_at.is_some_and(|at| at <= now))
+        else {
+            return false;
+        };
+        self.dial_at = None;
         self.shared.inner.borrow_mut().connection.dialing(now);
-        match self.shared.runtime.dialer.dial(&self.server) {
+        match self.shared.runtime.dialer.dial(&server, &self.shared.options.subprotocols) {
             Ok(transport) => self.transport = Some(transport),
             Err(closed) => self.transport_closed(now, closed),
         }
@@ -392,11 +408,8 @@ impl Driver {
         }
         self.shared.state.set(State::Closed);
         let mut inner = self.shared.inner.borrow_mut();
-        let reason = match self.gave_up {
-            true => self.last_reason.clone(),
-            false => DisconnectReason::ClosedByCaller,
-        };
-        let discarded = inner.closed.unwrap_or_default();
+        let reason = self.gave_up.take().unwrap_or(DisconnectReason::ClosedByCaller);
+        let discarded = inner.connection.statistics().discarded;
         inner.wake_publishers();
         inner.emit(&Event::Closed { reason: reason.clone(), discarded });
         drop(inner);

@@ -23,6 +23,9 @@ pub enum ConnectError {
     /// The caller's inbox prefix is no subject.
     #[error("invalid inbox prefix: {0}")]
     InvalidInboxPrefix(#[source] SubjectError),
+    /// The caller's subprotocol is no token (RFC 9110 §5.6.2), or named twice.
+    #[error("invalid subprotocol {0:?}")]
+    InvalidSubprotocol(String),
     /// Every server was tried and none let the client in.
     #[error("no server let the client in; the last one: {0}")]
     NotConnected(#[source] DisconnectReason),

@@ -51,7 +51,6 @@ impl Handle {
             return 0;
         }
         let discarded = inner.connection.close(now);
-        inner.closed = Some(discarded);
         self.shared.wake_driver();
         discarded
     }

@@ -54,7 +54,7 @@ pub use credentials::key::{UserKey, UserKeyError};
 pub use credentials::{AuthError, Credentials};
 pub use error::ConnectError;
 pub use event::{Event, Events};
-pub use options::{ConnectOptions, ToServerAddrs};
+pub use options::{ConnectOptions, ReconnectToServer, ToServerAddrs};
 pub use request::Request;
 pub use responses::{RequestMany, Responses};
 pub use subscriber::{Overflow, PendingLimits, Subscriber};
@@ -64,7 +64,7 @@ pub use nats_proto::connection::{
     Statistics, SubscribeError,
 };
 pub use nats_proto::{
-    Backoff, Bytes, HeaderError, HeaderMap, HeaderName, HeaderValue, Message, Operation,
+    Backoff, Bytes, HeaderError, HeaderMap, HeaderName, HeaderValue, Message, Operation, Server,
     ServerAddr, ServerAddrError, ServerError, ServerInfo, StatusCode, Subject, SubjectError,
     subject,
 };

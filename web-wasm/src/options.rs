@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use nats_proto::connection::{Auth, Challenge, Config};
-use nats_proto::{Backoff, ServerAddr, ServerAddrError};
+use nats_proto::{Backoff, Server, ServerAddr, ServerAddrError, ServerInfo, ServerPool};
 
 use crate::client::Client;
 use crate::credentials::key::UserKey;
@@ -38,14 +38,38 @@ pub struct ConnectOptions {
     pub(crate) max_reconnects: Option<u32>,
     pub(crate) retain_servers_order: bool,
     pub(crate) ignore_discovered_servers: bool,
-    pub(crate) retry_on_initial_connect: bool,
+    pub(crate) initial_connect: InitialConnect,
+    pub(crate) subprotocols: Vec<String>,
     pub(crate) pending_limits: PendingLimits,
     pub(crate) reconnect_delay: Option<Rc<dyn Fn(u32) -> Duration>>,
+    pub(crate) reconnect_to_server: Option<Rc<ReconnectToServerCallback>>,
     pub(crate) request_timeout: Duration,
     pub(crate) flush_timeout: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) credentials: Rc<dyn Credentials>,
 }
+
+/// What happens when every server was tried once and none has let the client in yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InitialConnect {
+    /// Connecting fails.
+    GiveUp,
+    /// Connecting has given a client at once, which goes on trying.
+    Retry,
+    /// Connecting goes on trying, and gives a client when it is connected.
+    Wait,
+}
+
+/// Which server to dial, and after how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconnectToServer {
+    /// The server, one of the pool.
+    pub addr: ServerAddr,
+    /// How long to wait first; `None` is what the client would wait by itself.
+    pub delay: Option<Duration>,
+}
+
+type ReconnectToServerCallback = dyn Fn(&[Server], &ServerInfo) -> Option<ReconnectToServer>;
 
 impl Default for ConnectOptions {
     fn default() -> Self {
@@ -55,9 +79,11 @@ impl Default for ConnectOptions {
             max_reconnects: None,
             retain_servers_order: false,
             ignore_discovered_servers: false,
-            retry_on_initial_connect: false,
+            initial_connect: InitialConnect::GiveUp,
+            subprotocols: Vec::new(),
             pending_limits: PendingLimits::default(),
             reconnect_delay: None,
+            reconnect_to_server: None,
             request_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
@@ -209,6 +235,21 @@ impl ConnectOptions {
         self
     }
 
+    /// Which server to dial, asked before each attempt; `None` leaves it to the client, and so does
+    /// a server that is not in the pool. The arguments are the servers that are known, and what the
+    /// server connected to last said of itself.
+    ///
+    /// It must not wait. Where the choice needs an answer from elsewhere, ask first and then
+    /// [`set_server_pool`](Client::set_server_pool).
+    #[must_use]
+    pub fn reconnect_to_server_callback(
+        mut self,
+        choose: impl Fn(&[Server], &ServerInfo) -> Option<ReconnectToServer> + 'static,
+    ) -> Self {
+        self.reconnect_to_server = Some(Rc::new(choose));
+        self
+    }
+
     /// How many unanswered questions make a server count as gone. Default: 2; at least 1.
     #[must_use]
     pub fn max_pings_unanswered(mut self, pings: usize) -> Self {
@@ -249,8 +290,42 @@ impl ConnectOptions {
     /// every server was tried once.
     #[must_use]
     pub fn retry_on_initial_connect(mut self) -> Self {
-        self.retry_on_initial_connect = true;
+        self.initial_connect = InitialConnect::Retry;
         self
+    }
+
+    /// Connecting goes on trying until a server lets the client in, instead of giving up when every
+    /// server was tried once. [`max_reconnects`](Self::max_reconnects) still bounds it.
+    #[must_use]
+    pub fn wait_on_first_connect(mut self) -> Self {
+        self.initial_connect = InitialConnect::Wait;
+        self
+    }
+
+    /// The websocket subprotocols that are offered to the server (RFC 6455 §1.9). Default: none, as
+    /// nats-server knows none; for a proxy in front of it that picks its way by them. A browser
+    /// drops the connection unless the other side takes one of them.
+    #[must_use]
+    pub fn subprotocols(
+        mut self,
+        subprotocols: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.subprotocols = subprotocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The servers to begin with. Before the first connection each is tried once, unless the
+    /// caller is more patient.
+    pub(crate) fn pool(&self, addrs: Vec<ServerAddr>, entropy: [u8; 32]) -> ServerPool {
+        let once = u32::try_from(addrs.len()).unwrap_or(u32::MAX);
+        let max_attempts = match self.initial_connect {
+            InitialConnect::GiveUp => Some(once),
+            // Zero is the word of `no_reconnect` on what comes after the first connection.
+            InitialConnect::Retry | InitialConnect::Wait => self.max_reconnects.filter(|&n| n > 0),
+        };
+        let [a, b, c, d, e, f, g, h, ..] = entropy;
+        let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        ServerPool::new(addrs, self.retain_servers_order, self.backoff, max_attempts, seed)
     }
 
     /// Connects, in a browser's window or worker.
@@ -258,8 +333,10 @@ impl ConnectOptions {
     /// # Errors
     /// - [`ConnectError::NoServers`] and [`ConnectError::InvalidServerAddr`] for the addresses.
     /// - [`ConnectError::InvalidInboxPrefix`] for the inbox prefix.
+    /// - [`ConnectError::InvalidSubprotocol`] for a subprotocol.
     /// - [`ConnectError::NotConnected`] when every server was tried once; not with
-    ///   [`retry_on_initial_connect`](Self::retry_on_initial_connect).
+    ///   [`retry_on_initial_connect`](Self::retry_on_initial_connect), and with
+    ///   [`wait_on_first_connect`](Self::wait_on_first_connect) only when there is no hope left.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection.
@@ -273,9 +350,11 @@ impl ConnectOptions {
     /// # Errors
     /// - [`ConnectError::NoServers`] and [`ConnectError::InvalidServerAddr`] for the addresses.
     /// - [`ConnectError::InvalidInboxPrefix`] for the inbox prefix.
+    /// - [`ConnectError::InvalidSubprotocol`] for a subprotocol.
     /// - [`ConnectError::NoEntropy`] when the system gives no random bytes.
     /// - [`ConnectError::NotConnected`] when every server was tried once; not with
-    ///   [`retry_on_initial_connect`](Self::retry_on_initial_connect).
+    ///   [`retry_on_initial_connect`](Self::retry_on_initial_connect), and with
+    ///   [`wait_on_first_connect`](Self::wait_on_first_connect) only when there is no hope left.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use nats_proto::connection::{RequestError, RequestId};
+use nats_proto::connection::{RequestError, RequestId, RequestPlan};
 use nats_proto::{HeaderMap, Message, Subject};
 
 use crate::client::Client;
@@ -72,20 +72,8 @@ impl Client {
         subject: impl Into<Subject>,
         request: Request,
     ) -> Result<Message, RequestError> {
-        let shared = self.shared();
-        let timeout = request.timeout.unwrap_or(shared.options.request_timeout);
-        let now = shared.runtime.platform.now();
         let (sender, answer) = oneshot::channel();
-        let id = {
-            let mut inner = shared.inner.borrow_mut();
-            let subject = subject.into();
-            let headers = request.headers.as_ref();
-            let connection = &mut inner.connection;
-            let id = connection.request(now, &subject, headers, &request.payload, timeout)?;
-            inner.responses.insert(id, Answers::One(sender));
-            id
-        };
-        shared.wake_driver();
+        let id = self.begin_request(&subject.into(), &request, false, Answers::One(sender))?;
         let _cancel = CancelRequest { handle: &self.handle, id };
         answer.await.unwrap_or(Err(RequestError::Closed))
     }
@@ -118,19 +106,9 @@ impl Client {
         subject: impl Into<Subject>,
         request: RequestMany,
     ) -> Result<Responses, RequestError> {
-        let shared = self.shared();
-        let max_wait = request.max_wait.unwrap_or(shared.options.request_timeout);
-        let now = shared.runtime.platform.now();
-        let queue = Rc::new(ResponseQueue::new(shared.options.pending_limits.messages));
-        let id = {
-            let mut inner = shared.inner.borrow_mut();
-            let (subject, headers) = (subject.into(), request.headers.as_ref());
-            let connection = &mut inner.connection;
-            let id = connection.request_many(now, &subject, headers, &request.payload, max_wait)?;
-            inner.responses.insert(id, Answers::Many(Rc::clone(&queue)));
-            id
-        };
-        shared.wake_driver();
+        let queue = Rc::new(ResponseQueue::new(self.shared().options.pending_limits.messages));
+        let answers = Answers::Many(Rc::clone(&queue));
+        let id = self.begin_request(&subject.into(), &request.request, true, answers)?;
         Ok(Responses {
             id,
             handle: Rc::clone(&self.handle),
@@ -140,6 +118,25 @@ impl Client {
             stalled: None,
             ended: false,
         })
+    }
+
+    fn begin_request(
+        &self,
+        subject: &Subject,
+        request: &Request,
+        many: bool,
+        answers: Answers,
+    ) -> Result<RequestId, RequestError> {
+        let Request { payload, headers, timeout, inbox } = request;
+        let shared = self.shared();
+        let timeout = timeout.unwrap_or(shared.options.request_timeout);
+        let plan = RequestPlan { timeout, many, inbox: inbox.as_deref() };
+        let now = shared.runtime.platform.now();
+        let mut inner = shared.inner.borrow_mut();
+        let id = inner.connection.request(now, subject, headers.as_ref(), payload, plan)?;
+        inner.responses.insert(id, answers);
+        shared.wake_driver();
+        Ok(id)
     }
 }
 
@@ -161,6 +158,7 @@ pub struct Request {
     payload: Bytes,
     headers: Option<HeaderMap>,
     timeout: Option<Duration>,
+    inbox: Option<String>,
 }
 
 impl Request {
@@ -187,6 +185,14 @@ impl Request {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Where the answer goes, instead of the inbox that all requests share: a subject that nobody
+    /// else subscribes to. It is subscribed to for this request alone.
+    #[must_use]
+    pub fn inbox(mut self, inbox: impl Into<String>) -> Self {
+        self.inbox = Some(inbox.into());
         self
     }
 }

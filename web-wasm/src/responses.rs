@@ -15,15 +15,14 @@ use nats_proto::{HeaderMap, Message};
 
 use crate::handle::Handle;
 use crate::platform::LocalBoxFuture;
+use crate::request::Request;
 
 /// A request that may have many answers, and when there have been enough.
 ///
 /// Whatever else is set, it ends after [`max_wait`](Self::max_wait). Source: ADR-47.
 #[derive(Default)]
 pub struct RequestMany {
-    pub(crate) payload: Bytes,
-    pub(crate) headers: Option<HeaderMap>,
-    pub(crate) max_wait: Option<Duration>,
+    pub(crate) request: Request,
     pub(crate) until: Until,
 }
 
@@ -47,21 +46,28 @@ impl RequestMany {
     /// The body.
     #[must_use]
     pub fn payload(mut self, payload: Bytes) -> Self {
-        self.payload = payload;
+        self.request = self.request.payload(payload);
         self
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.headers = Some(headers);
+        self.request = self.request.headers(headers);
         self
     }
 
     /// How long to wait for answers in all. Default: the client's request timeout.
     #[must_use]
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
-        self.max_wait = Some(max_wait);
+        self.request = self.request.timeout(max_wait);
+        self
+    }
+
+    /// Where the answers go, as in [`Request::inbox`].
+    #[must_use]
+    pub fn inbox(mut self, inbox: impl Into<String>) -> Self {
+        self.request = self.request.inbox(inbox);
         self
     }
 
@@ -90,7 +96,7 @@ impl RequestMany {
 impl fmt::Debug for RequestMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestMany")
-            .field("max_wait", &self.max_wait)
+            .field("request", &self.request)
             .field("max_messages", &self.until.max_messages)
             .field("stall", &self.until.stall)
             .finish_non_exhaustive()

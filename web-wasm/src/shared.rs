@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use futures_channel::oneshot;
 use hashbrown::HashMap;
 use nats_proto::connection::{self, FlushError, FlushId, RequestId, Response};
-use nats_proto::{Connection, Message, ServerAddr};
+use nats_proto::{Connection, Message, ServerAddr, ServerPool};
 
 use crate::client::State;
 use crate::event::{Event, EventQueue};
@@ -23,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) options: ConnectOptions,
     pub(crate) runtime: Runtime,
     pub(crate) inner: RefCell<Inner>,
+    pub(crate) pool: RefCell<ServerPool>,
     pub(crate) state: Cell<State>,
     /// Where the connection goes, while there is one.
     pub(crate) server: RefCell<Option<ServerAddr>>,
@@ -44,14 +45,19 @@ pub(crate) struct Inner {
     pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
     pub(crate) publishers: Vec<Waker>,
     listeners: Vec<Weak<EventQueue>>,
-    /// Set by a handle that closed the connection: how many messages that gave up.
-    pub(crate) closed: Option<u64>,
     /// Set by a handle that wants servers dialled at once.
     pub(crate) wake: bool,
+    /// Set by a handle that changed the servers: the choice of the next is made again.
+    pub(crate) choose_again: bool,
 }
 
 impl Shared {
-    pub(crate) fn new(options: ConnectOptions, runtime: Runtime, connection: Connection) -> Self {
+    pub(crate) fn new(
+        options: ConnectOptions,
+        runtime: Runtime,
+        connection: Connection,
+        pool: ServerPool,
+    ) -> Self {
         let inner = Inner {
             connection,
             queues: HashMap::new(),
@@ -59,13 +65,14 @@ impl Shared {
             flushes: HashMap::new(),
             publishers: Vec::new(),
             listeners: Vec::new(),
-            closed: None,
             wake: false,
+            choose_again: false,
         };
         Self {
             options,
             runtime,
             inner: RefCell::new(inner),
+            pool: RefCell::new(pool),
             state: Cell::new(State::Pending),
             server: RefCell::new(None),
             driver: RefCell::new(None),

@@ -63,8 +63,8 @@ export interface Stats {
 }
 "#;
 
-/// Connects. Rejects when every server was tried once and none let the client in; with
-/// `waitOnFirstConnect` it goes on trying.
+/// Connects. Rejects when every server was tried once and none let the client in, unless
+/// `waitOnFirstConnect` or `retryOnInitialConnect` say otherwise.
 #[wasm_bindgen(unchecked_return_type = "Promise<NatsConnection>")]
 pub fn wsconnect(
     #[wasm_bindgen(unchecked_param_type = "ConnectionOptions")] options: &JsValue,
@@ -168,7 +168,7 @@ impl NatsConnection {
     #[wasm_bindgen(unchecked_return_type = "Promise<number>")]
     pub fn rtt(&self) -> Promise {
         let client = self.client.clone();
-        promise(async move { Ok(millis(client.flush().await?).into()) })
+        promise(async move { Ok(millis(client.rtt().await?).into()) })
     }
 
     /// Sends what waits, and closes the connection for good. Rejects with `timeout` or

@@ -85,6 +85,7 @@ impl Coded for ConnectError {
             Self::NoServers => "no_servers",
             Self::InvalidServerAddr { .. } => "invalid_server_address",
             Self::InvalidInboxPrefix(_) => "invalid_inbox_prefix",
+            Self::InvalidSubprotocol(_) => "invalid_subprotocol",
             Self::NotConnected(reason) => reason.code(),
             Self::Closed => "connection_closed",
             Self::NoEntropy(_) => "no_entropy",

@@ -57,8 +57,8 @@ impl<'a> Fields<'a> {
     }
 
     /// A switch, off where it is absent.
-    pub(crate) fn flag(&self, name: &str) -> Result<bool, NatsError> {
-        Ok(self.convert(name, "true or false", JsValue::as_bool)?.unwrap_or_default())
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, NatsError> {
+        self.convert(name, "true or false", JsValue::as_bool)
     }
 
     /// A time in milliseconds.

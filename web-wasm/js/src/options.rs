@@ -50,10 +50,14 @@ export interface ConnectionOptions {
   noRandomize?: boolean;
   /** Only the servers given are ever dialled, whatever others the cluster has. */
   ignoreClusterUpdates?: boolean;
-  /** Resolves at once and goes on trying, instead of giving up when every server was tried. */
+  /** Goes on trying until a server lets the client in, instead of giving up after one round. */
   waitOnFirstConnect?: boolean;
+  /** Resolves at once, and goes on trying behind it. In the place of `waitOnFirstConnect`. */
+  retryOnInitialConnect?: boolean;
+  /** `false` closes the client when its connection breaks. */
+  reconnect?: boolean;
   /** After how many failed attempts in a row, over all servers, it closes; never by default. */
-  maxReconnects?: number;
+  maxReconnectAttempts?: number;
 }
 "#;
 
@@ -72,7 +76,9 @@ const KNOWN: &[&str] = &[
     "noRandomize",
     "ignoreClusterUpdates",
     "waitOnFirstConnect",
-    "maxReconnects",
+    "retryOnInitialConnect",
+    "reconnect",
+    "maxReconnectAttempts",
 ];
 
 /// The options in `value`, and the servers.
@@ -85,7 +91,7 @@ pub(crate) fn connect_options(value: &JsValue) -> Result<(ConnectOptions, Vec<St
     if let Some(name) = fields.text("name")? {
         options = options.name(name);
     }
-    if fields.flag("noEcho")? {
+    if fields.flag("noEcho")?.unwrap_or_default() {
         options = options.no_echo();
     }
     if let Some(prefix) = fields.text("inboxPrefix")? {
@@ -100,17 +106,23 @@ pub(crate) fn connect_options(value: &JsValue) -> Result<(ConnectOptions, Vec<St
     if let Some(pings) = fields.count("maxPingOut")? {
         options = options.max_pings_unanswered(usize::try_from(pings).unwrap_or(usize::MAX));
     }
-    if fields.flag("noRandomize")? {
+    if fields.flag("noRandomize")?.unwrap_or_default() {
         options = options.retain_servers_order();
     }
-    if fields.flag("ignoreClusterUpdates")? {
+    if fields.flag("ignoreClusterUpdates")?.unwrap_or_default() {
         options = options.ignore_discovered_servers();
     }
-    if fields.flag("waitOnFirstConnect")? {
+    if fields.flag("waitOnFirstConnect")?.unwrap_or_default() {
+        options = options.wait_on_first_connect();
+    }
+    if fields.flag("retryOnInitialConnect")?.unwrap_or_default() {
         options = options.retry_on_initial_connect();
     }
-    if let Some(attempts) = fields.count("maxReconnects")? {
+    if let Some(attempts) = fields.count("maxReconnectAttempts")? {
         options = options.max_reconnects(u32::try_from(attempts).unwrap_or(u32::MAX));
+    }
+    if fields.flag("reconnect")? == Some(false) {
+        options = options.no_reconnect();
     }
     Ok((options, servers.transpose()?.unwrap_or_default()))
 }

@@ -36,7 +36,7 @@ async fn probe(client: &Client, subject: &str) -> Verdict {
     };
     // When the flush is confirmed a refusal must have come.
     match client.flush().await {
-        Ok(_) => match subscriber.end_reason() {
+        Ok(()) => match subscriber.end_reason() {
             Some(EndReason::Refused(_)) => Verdict::Denied,
             _ => Verdict::Allowed,
         },

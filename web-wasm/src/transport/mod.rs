@@ -50,9 +50,14 @@ pub enum Writable {
 
 /// Opens transports.
 pub trait Dialer {
-    /// Begins to open one.
+    /// Begins to open one, and offers the subprotocols (RFC 6455 §1.9), of which the other side has
+    /// to take one if there are any.
     ///
     /// # Errors
     /// [`TransportClosed`] when the address is refused before anything is sent.
-    fn dial(&self, addr: &ServerAddr) -> Result<Box<dyn Transport>, TransportClosed>;
+    fn dial(
+        &self,
+        addr: &ServerAddr,
+        subprotocols: &[String],
+    ) -> Result<Box<dyn Transport>, TransportClosed>;
 }

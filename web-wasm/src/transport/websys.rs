@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use nats_proto::{ByteString, ServerAddr};
-use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use super::{Dialer, Transport, TransportClosed, TransportEvent, Writable};
@@ -25,10 +25,15 @@ const ABNORMAL_CLOSURE: u16 = 1006;
 pub(crate) struct WebSysDialer;
 
 impl Dialer for WebSysDialer {
-    fn dial(&self, addr: &ServerAddr) -> Result<Box<dyn Transport>, TransportClosed> {
+    fn dial(
+        &self,
+        addr: &ServerAddr,
+        subprotocols: &[String],
+    ) -> Result<Box<dyn Transport>, TransportClosed> {
         // The constructor throws on an address that it can't parse, on ws:// from a page that
         // came by https, and where the content security policy forbids the address.
-        match WebSocket::new(&addr.to_string()) {
+        let offered: Array = subprotocols.iter().map(JsValue::from).collect();
+        match WebSocket::new_with_str_sequence(&addr.to_string(), &offered) {
             Ok(socket) => Ok(Box::new(WebSysTransport::new(socket))),
             Err(error) => {
                 let reason = error.dyn_ref::<js_sys::Error>().map(|e| String::from(e.message()));

@@ -5,13 +5,15 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant as Clock};
+use std::time::{Duration, Instant as Clock, SystemTime};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use web_wasm::platform::{LocalBoxFuture, NoEntropy, Platform, Runtime};
 use web_wasm::transport::{Dialer, Transport, TransportClosed, TransportEvent, Writable};
 use web_wasm::{Client, ConnectError, ConnectOptions, ServerAddr};
@@ -35,6 +37,24 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 thread_local! {
     /// The server of a test, which runs on a thread of its own and takes the server with it.
     static SERVER: NatsServer = NatsServer::start(include_str!("../common/server.conf"));
+    /// One that lets in who holds a JWT.
+    static GUARDED: NatsServer = NatsServer::start(include_str!("../common/operator.conf"));
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_time() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Lets so many milliseconds pass.
+pub(crate) async fn pause(millis: u32) {
+    tokio::time::sleep(Duration::from_millis(millis.into())).await;
+}
+
+/// Connects to the server that wants a JWT.
+pub(crate) async fn connect_guarded(options: ConnectOptions) -> Result<Client, ConnectError> {
+    let addr = GUARDED.with(NatsServer::url);
+    connect_to(options, &addr).await
 }
 
 /// Connects to the test's own server.
@@ -90,24 +110,33 @@ impl Platform for Tokio {
 struct TokioDialer;
 
 impl Dialer for TokioDialer {
-    fn dial(&self, addr: &ServerAddr) -> Result<Box<dyn Transport>, TransportClosed> {
+    fn dial(
+        &self,
+        addr: &ServerAddr,
+        subprotocols: &[String],
+    ) -> Result<Box<dyn Transport>, TransportClosed> {
         let (events_in, events) = mpsc::unbounded_channel();
         let (outgoing, outgoing_out) = mpsc::unbounded_channel();
-        tokio::task::spawn_local(carry(addr.to_string(), events_in, outgoing_out));
+        let mut request = addr.to_string().into_client_request().expect("an address is a URL");
+        if !subprotocols.is_empty() {
+            let offered = subprotocols.join(", ").parse().expect("tokens make a header");
+            request.headers_mut().insert("Sec-WebSocket-Protocol", offered);
+        }
+        tokio::task::spawn_local(carry(request, events_in, outgoing_out));
         Ok(Box::new(TokioTransport { events, outgoing }))
     }
 }
 
 /// Opens a websocket and carries frames until either side ends it.
 async fn carry(
-    addr: String,
+    request: Request,
     events: mpsc::UnboundedSender<TransportEvent>,
     mut outgoing: mpsc::UnboundedReceiver<Frame>,
 ) {
     let closed = |reason: String| {
         TransportEvent::Closed(TransportClosed { code: 1006, reason: reason.into() })
     };
-    let (mut socket, _) = match tokio_tungstenite::connect_async(addr).await {
+    let (mut socket, _) = match tokio_tungstenite::connect_async(request).await {
         Ok(opened) => opened,
         Err(error) => return drop(events.send(closed(error.to_string()))),
     };

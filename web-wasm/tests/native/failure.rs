@@ -8,12 +8,13 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use web_wasm::{
-    ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError, Operation,
-    RequestError, ServerError, State, UserKey,
+    ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError,
+    ReconnectToServer, ServerError, State, UserKey,
 };
 
-use crate::common::expect_event;
+use crate::common::{expect_event, permissions_are_told_apart};
 use crate::env::{self, NatsServer};
 
 const OPEN: &str = include_str!("../common/server.conf");
@@ -100,7 +101,7 @@ async fn an_account_of_names_passwords_and_keys() {
         let users = format!(
             "authorization {{ users: [
                {{ user: alice, password: s3cret, permissions: {{
-                  subscribe: [\"open.>\", \"_INBOX.>\"], publish: \"open.>\" }} }},
+                  subscribe: [\"open.>\", \"work.* team\", \"_INBOX.>\"], publish: \"open.>\" }} }},
                {{ nkey: {} }} ] }}",
             key.public_key()
         );
@@ -125,31 +126,6 @@ async fn an_account_of_names_passwords_and_keys() {
         client.close().await.unwrap();
     })
     .await;
-}
-
-/// Of a client that may only use `open.>`: what is denied ends by name, the rest goes on.
-async fn permissions_are_told_apart(client: &web_wasm::Client) {
-    let mut events = client.events();
-    let violation = |operation, subject: &'static str| ServerError::PermissionsViolation {
-        operation,
-        subject: subject.into(),
-        queue_group: None,
-    };
-    let mut open = client.subscribe("open.a").await.unwrap();
-    let mut denied = client.subscribe("secret").await.unwrap();
-    client.flush().await.unwrap();
-    let error = violation(Operation::Subscribe, "secret");
-    assert_eq!(denied.end_reason(), Some(EndReason::Refused(error.clone())));
-    assert_eq!(denied.next().await, None);
-    assert_eq!(expect_event(&mut events, |_| true).await, Event::ServerError(error));
-
-    let error = violation(Operation::Publish, "secret");
-    let request = env::within(client.request("secret", "?".into())).await;
-    assert_eq!(request, Err(RequestError::Denied(error.clone())));
-    assert_eq!(expect_event(&mut events, |_| true).await, Event::ServerError(error));
-
-    client.publish("open.a", "still here".into()).await.unwrap();
-    assert_eq!(&env::within(open.next()).await.unwrap().payload[..], b"still here");
 }
 
 #[tokio::test]
@@ -261,6 +237,97 @@ async fn a_back_off_of_ones_own_is_heeded_and_waking_cuts_it_short() {
         client.wake();
         expect_event(&mut events, is_connected).await;
         client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_choice_of_server_of_ones_own_is_heeded() {
+    env::local(async {
+        let servers = [NatsServer::start(OPEN), NatsServer::start(OPEN)];
+        let urls = servers.each_ref().map(NatsServer::url);
+        let second: web_wasm::ServerAddr = urls[1].parse().unwrap();
+        let stranger: web_wasm::ServerAddr = "ws://stranger.example".parse().unwrap();
+        let asked = Rc::new(Cell::new(0));
+        let (count, chosen) = (Rc::clone(&asked), second.clone());
+        let options = impatient().retain_servers_order().reconnect_to_server_callback(
+            move |servers, info| {
+                count.set(count.get() + 1);
+                assert_eq!(servers.len(), 2);
+                let delay = Some(Duration::from_millis(7));
+                match count.get() {
+                    1 => Some(ReconnectToServer { addr: chosen.clone(), delay }),
+                    2 => {
+                        assert_eq!(info.server_name, "test-server");
+                        Some(ReconnectToServer { addr: stranger.clone(), delay: None })
+                    }
+                    _ => None,
+                }
+            },
+        );
+        let client = env::connect_to_all(options, &urls).await.unwrap();
+        assert_eq!(client.server(), Some(second.clone()));
+        let mut events = client.events();
+        client.force_reconnect();
+        let connecting = |event: &Event| matches!(event, Event::Connecting { .. });
+        let Event::Connecting { server, .. } = expect_event(&mut events, connecting).await else {
+            unreachable!()
+        };
+        assert_ne!(server, second, "one that is not in the pool leaves the choice to the client");
+        expect_event(&mut events, is_connected).await;
+        assert_eq!(asked.get(), 2);
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_connection_can_be_waited_for() {
+    env::local(async {
+        let server = NatsServer::start(OPEN);
+        server.kill();
+        let url = server.url();
+        let options = impatient().wait_on_first_connect().no_reconnect();
+        let connecting = env::connect_to(options, &url);
+        let restart = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            server.restart();
+        };
+        let (client, ()) = futures_util::future::join(env::within(connecting), restart).await;
+        let client = client.unwrap();
+        assert_eq!(client.connection_state(), State::Connected);
+        let mut events = client.events();
+        server.kill();
+        expect_event(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+
+        let bounded = impatient().wait_on_first_connect().max_reconnects(3);
+        let refused = env::within(env::connect_to(bounded, &url)).await.err();
+        assert!(matches!(refused, Some(ConnectError::NotConnected(_))), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn subprotocols_are_offered_to_who_takes_them() {
+    env::local(async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let addr = format!("ws://{}/by/proxy?a=b", listener.local_addr().unwrap());
+        env::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            #[expect(clippy::result_large_err, reason = "as the library wants it")]
+            let take = |request: &Request, mut response: Response| {
+                assert_eq!(request.uri(), "/by/proxy?a=b");
+                assert_eq!(request.headers()["sec-websocket-protocol"], "nats, v2");
+                response.headers_mut().insert("sec-websocket-protocol", "v2".parse().unwrap());
+                Ok(response)
+            };
+            let mut socket = tokio_tungstenite::accept_hdr_async(stream, take).await.unwrap();
+            let_in(&mut socket).await;
+            while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+        });
+        let options = impatient().subprotocols(["nats", "v2"]);
+        let client = env::within(env::connect_to(options, &addr)).await.unwrap();
+        assert_eq!(client.connection_state(), State::Connected);
     })
     .await;
 }

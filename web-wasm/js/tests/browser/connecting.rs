@@ -120,8 +120,15 @@ async fn where_there_is_no_server_connecting_says_so() {
     for options in [r#"{"servers":[]}"#, "{}"] {
         assert_eq!(code(&settle(wsconnect(&json(options))).await.unwrap_err()), "no_servers");
     }
-    let patient = r#"{"servers":["ws://127.0.0.1:9"],"waitOnFirstConnect":true,"maxReconnects":2}"#;
-    let nc = settle(wsconnect(&json(patient))).await.unwrap().unchecked_into::<Connection>();
+    let nowhere = |option: &str| {
+        json(&format!(
+            r#"{{"servers":"ws://127.0.0.1:9","{option}":true,"maxReconnectAttempts":2}}"#
+        ))
+    };
+    let waited = settle(wsconnect(&nowhere("waitOnFirstConnect"))).await.unwrap_err();
+    assert_eq!(code(&waited), "transport_closed");
+    let patient = nowhere("retryOnInitialConnect");
+    let nc = settle(wsconnect(&patient)).await.unwrap().unchecked_into::<Connection>();
     let status = nc.status();
     assert!(get(&nc, "info").is_undefined());
     nc.publish(&"a".into(), &"waits".into(), &NONE).unwrap();
