@@ -6,28 +6,21 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-work=$(mktemp -d)
-pid=
-stop() {
-  [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap stop EXIT
-
-mkdir "$work/nats-conf"
-(cd nats-conf && tar --exclude ./generated -cf - .) | tar -xf - -C "$work/nats-conf"
+make_scratch
+mkdir "$scratch/nats-conf"
+(cd nats-conf && tar --exclude ./generated -cf - .) | tar -xf - -C "$scratch/nats-conf"
 
 cargo build --quiet --package api
 client=$(free_port)
 websocket=$(free_port)
 monitor=$(free_port)
-"$target_dir/debug/api" init --dir "$work/nats-conf/generated" \
+"$target_dir/debug/api" init --dir "$scratch/nats-conf/generated" \
   --client-listen "127.0.0.1:$client" \
   --websocket-listen "127.0.0.1:$websocket" \
   --monitor-listen "127.0.0.1:$monitor"
 
-conf=$work/nats-conf/single.conf
-log=$work/nats-server.log
+conf=$scratch/nats-conf/single.conf
+log=$scratch/nats-server.log
 # From another folder, since where the server is started must not matter.
 cd /
 nats-server -t -c "$conf" >"$log" 2>&1 || {
@@ -35,21 +28,15 @@ nats-server -t -c "$conf" >"$log" 2>&1 || {
   die "nats-server -t refuses single.conf"
 }
 
-nats-server -c "$conf" >"$log" 2>&1 &
-pid=$!
-wait_for 20 "$pid" answers_200 127.0.0.1 "$monitor" /healthz || {
-  cat "$log" >&2
-  die "nats-server does not start with single.conf"
-}
+start_nats_server "$conf" "$log" answers_200 127.0.0.1 "$monitor" /healthz
 for port in "$client" "$websocket"; do
   port_is_open 127.0.0.1 "$port" || {
     cat "$log" >&2
     die "nats-server does not listen on port $port"
   }
 done
-kill -TERM "$pid"
-wait "$pid" || die "nats-server ended with status $?"
-pid=
+kill -TERM "$nats_server_pid"
+wait "$nats_server_pid" || die "nats-server ended with status $?"
 # Plain ws:// is meant: single.conf is for one machine.
 if grep -E '\[(WRN|ERR|FTL)\]' "$log" | grep -v 'Websocket not configured with TLS'; then
   die "nats-server complains about single.conf"

@@ -113,3 +113,36 @@ wait_for() {
 answers_200() {
   [[ $(http_status "$@") == 200 ]]
 }
+
+# make_scratch: a temporary folder, `$scratch`, that goes when the script ends, and with it every
+# process that `start_nats_server` has started.
+make_scratch() {
+  scratch=$(mktemp -d)
+  scratch_pids=()
+  trap clean_scratch EXIT
+}
+
+# shellcheck disable=SC2317 # reached by the trap
+clean_scratch() {
+  local pid
+  for pid in "${scratch_pids[@]}"; do
+    kill -KILL "$pid" 2>/dev/null || true
+    # Otherwise the shell reports the death of each.
+    wait "$pid" 2>/dev/null || true
+  done
+  rm -rf "$scratch"
+}
+
+# start_nats_server CONF LOG CONDITION...: starts nats-server and waits until the condition holds; its
+# process is `$nats_server_pid`.
+start_nats_server() {
+  local conf=$1 log=$2
+  shift 2
+  nats-server -c "$conf" >"$log" 2>&1 &
+  nats_server_pid=$!
+  scratch_pids+=("$nats_server_pid")
+  wait_for 20 "$nats_server_pid" "$@" || {
+    cat "$log" >&2
+    die "nats-server does not start with $(basename -- "$conf")"
+  }
+}

@@ -58,14 +58,25 @@ async fn a_thousand_connections_leave_memory_flat() {
 /// When the machine comes online the server is asked at once, for as long as the client is open.
 #[wasm_bindgen_test]
 async fn coming_online_tests_the_connection() {
-    let come_online = || {
-        let global = js_sys::global().unchecked_into::<web_sys::EventTarget>();
-        global.dispatch_event(&web_sys::Event::new("online").unwrap()).unwrap();
-    };
+    let global = js_sys::global().unchecked_into::<web_sys::EventTarget>();
+    tests_the_connection(&global, "online").await;
+}
+
+/// So it is when the page is shown again. A worker has no page.
+#[wasm_bindgen_test]
+async fn being_shown_again_tests_the_connection() {
+    if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+        assert!(!document.hidden(), "the browser shows the page of the tests");
+        tests_the_connection(&document, "visibilitychange").await;
+    }
+}
+
+async fn tests_the_connection(target: &web_sys::EventTarget, event: &str) {
+    let happen = || target.dispatch_event(&web_sys::Event::new(event).unwrap()).unwrap();
     let client = env::connect(ConnectOptions::new()).await.unwrap();
     client.flush().await.unwrap();
     let quiet = client.statistics().out_bytes;
-    come_online();
+    happen();
     env::within(async {
         while client.statistics().out_bytes < quiet + "PING\r\n".len() as u64 {
             gloo_timers::future::TimeoutFuture::new(1).await;
@@ -75,7 +86,7 @@ async fn coming_online_tests_the_connection() {
     client.flush().await.unwrap();
     client.close().await.unwrap();
     let closed = client.statistics();
-    come_online();
+    happen();
     gloo_timers::future::TimeoutFuture::new(20).await;
     assert_eq!(client.statistics(), closed);
 }

@@ -29,6 +29,22 @@ pub(crate) async fn connect(options: ConnectOptions) -> Result<Client, ConnectEr
     connect_to(options, server.expect("run `just test-browser`")).await
 }
 
+/// Connects to the server that wants a JWT.
+pub(crate) async fn connect_guarded(options: ConnectOptions) -> Result<Client, ConnectError> {
+    let server = option_env!("WEB_WASM_TEST_GUARDED_SERVER");
+    connect_to(options, server.expect("run `just test-browser`")).await
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_time() -> u64 {
+    (js_sys::Date::now() / 1_000.0) as u64
+}
+
+/// Lets so many milliseconds pass.
+pub(crate) async fn pause(millis: u32) {
+    TimeoutFuture::new(millis).await;
+}
+
 pub(crate) async fn connect_to(
     options: ConnectOptions,
     addr: &str,
