@@ -10,7 +10,7 @@ use bytestring::ByteString;
 
 use crate::codec::{DecodeError, Decoder, Limits, encode};
 use crate::connection::{
-    Auth, Config, Connection, Event, FlushId, RequestId, RequestPlan, TransportClosed,
+    Auth, Config, Connection, Event, FlushId, RequestId, RequestPlan, TransportClosed, Via,
 };
 use crate::header::HeaderMap;
 use crate::op::ServerOp;
@@ -170,20 +170,25 @@ impl Driver {
         ];
         let text = String::from_utf8_lossy(arguments);
         let second = Duration::from_secs(1);
+        let via = if arguments.len() % 4 == 3 { Via::Next } else { Via::Present };
         match call % 16 {
             0 => self.connection.dialing(self.now),
-            1 => self.connection.handle_input(self.now, Bytes::from_static(INFO)),
-            2 => self.connection.authenticate(self.now, Auth::default()),
-            3 => self.connection.handle_input(self.now, Bytes::from_static(b"PONG\r\n")),
-            4 => self.connection.handle_input(self.now, Bytes::copy_from_slice(arguments)),
+            1 => self.connection.handle_input(self.now, via, Bytes::from_static(INFO)),
+            2 => self.connection.authenticate(self.now, via, Auth::default()),
+            3 => self.connection.handle_input(self.now, via, Bytes::from_static(b"PONG\r\n")),
+            4 => self.connection.handle_input(self.now, via, Bytes::copy_from_slice(arguments)),
             5 if call > 127 => {
                 let saying = SAYINGS[usize::from(call / 16) % SAYINGS.len()];
-                self.connection.handle_input(self.now, Bytes::from_static(saying));
+                self.connection.handle_input(self.now, via, Bytes::from_static(saying));
             }
-            5 => self.connection.handle_input(self.now, Bytes::from_static(b"MSG a 1 1\r\nx\r\n")),
+            5 => self.connection.handle_input(
+                self.now,
+                via,
+                Bytes::from_static(b"MSG a 1 1\r\nx\r\n"),
+            ),
             6 => {
                 let closed = TransportClosed { code: 1006, reason: ByteString::new() };
-                self.connection.handle_closed(self.now, closed);
+                self.connection.handle_closed(self.now, via, closed);
             }
             7 => {
                 self.now = self.now + second * u32::from(call);
@@ -216,9 +221,10 @@ impl Driver {
             }
             13 => self.flushes.extend(self.connection.flush(self.now, second)),
             14 if call > 127 => self.connection.drain(self.now, u64::from(call / 16 - 7)),
-            14 => self.connection.authentication_failed(self.now, &text),
+            14 => self.connection.authentication_failed(self.now, via, &text),
             _ if arguments.len() > 20 => drop(self.connection.close(self.now)),
             _ if call > 200 => self.connection.doubt(self.now),
+            _ if call > 100 => drop(self.connection.handover(self.now)),
             _ => self.connection.reconnect(self.now),
         }
         self.drain();
@@ -235,10 +241,14 @@ impl Driver {
                 _ => {}
             }
         }
-        while let Some(bytes) = self.connection.poll_transmit(64) {
-            assert!(!bytes.is_empty() && bytes.ends_with(b"\r\n"));
-            let messages = bytes.split(|&b| b == b'\n').filter(|line| line.starts_with(b"PUB "));
-            self.transmitted += messages.count() as u64;
+        for via in [Via::Present, Via::Next] {
+            while let Some(bytes) = self.connection.poll_transmit(via, 64) {
+                assert!(!bytes.is_empty() && bytes.ends_with(b"\r\n"));
+                let lines = bytes.split(|&byte| byte == b'\n');
+                let messages = lines.filter(|line| line.starts_with(b"PUB "));
+                self.transmitted += messages.count() as u64;
+            }
+            assert!(!self.connection.has_outbound(via), "it says that there is more");
         }
         assert!(self.transmitted <= self.published, "a message was sent twice");
     }
@@ -250,9 +260,11 @@ impl Driver {
         assert!(self.flushes.is_empty(), "each is decided");
         assert_eq!(self.published, self.connection.statistics().out_messages);
         self.connection.dialing(self.now);
-        self.connection.handle_input(self.now, Bytes::from_static(b"PING\r\n"));
-        assert_eq!(self.connection.poll_event(), None);
-        assert_eq!(self.connection.poll_transmit(64), None);
+        for via in [Via::Present, Via::Next] {
+            self.connection.handle_input(self.now, via, Bytes::from_static(b"PING\r\n"));
+            assert_eq!(self.connection.poll_event(), None);
+            assert_eq!(self.connection.poll_transmit(via, 64), None);
+        }
     }
 }
 

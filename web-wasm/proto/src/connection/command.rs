@@ -6,9 +6,11 @@ use super::error::{
     DisconnectReason, EndReason, FlushError, PublishError, RequestError, Response, SubscribeError,
 };
 use super::event::Event;
+use super::handover::Handover;
 use super::keepalive::Purpose;
+use super::link::{Phase, Via};
 use super::requests::{Ended, Waiting};
-use super::{Connection, Flush, FlushId, Phase, RequestId};
+use super::{Connection, Flush, FlushId, RequestId};
 use crate::codec::encode;
 use crate::header::HeaderMap;
 use crate::subject::{Subject, validate_pattern, validate_publish, validate_queue_group};
@@ -56,7 +58,7 @@ impl Connection {
         headers: Option<&HeaderMap>,
         payload: &[u8],
     ) -> Result<(), PublishError> {
-        if self.phase == Phase::Closed {
+        if self.link.phase == Phase::Closed {
             return Err(PublishError::Closed);
         }
         validate_publish(subject).map_err(PublishError::InvalidSubject)?;
@@ -65,12 +67,17 @@ impl Connection {
         }
         let headers = headers.filter(|headers| !headers.is_empty());
         let size = payload.len() + headers.map_or(0, HeaderMap::wire_len);
+        // It goes to the next transport's server where that takes what is new.
+        let info = match &self.handover {
+            Some(handover) if handover.has_turned() => &handover.link.info,
+            _ => &self.link.info,
+        };
         // Before the first INFO nothing is known of the server.
-        if !self.info.server_id.is_empty() {
-            if headers.is_some() && !self.info.headers {
+        if !info.server_id.is_empty() {
+            if headers.is_some() && !info.headers {
                 return Err(PublishError::HeadersUnsupported);
             }
-            let limit = self.info.max_payload;
+            let limit = info.max_payload;
             if limit > 0 && size > limit {
                 return Err(PublishError::MaxPayloadExceeded { size, limit });
             }
@@ -96,7 +103,7 @@ impl Connection {
         subject: &Subject,
         queue_group: Option<&Subject>,
     ) -> Result<u64, SubscribeError> {
-        if self.phase == Phase::Closed {
+        if self.link.phase == Phase::Closed {
             return Err(SubscribeError::Closed);
         }
         if self.draining {
@@ -107,7 +114,9 @@ impl Connection {
             validate_queue_group(group).map_err(SubscribeError::InvalidQueueGroup)?;
         }
         let sid = self.subscriptions.add(subject.clone(), queue_group.cloned());
-        self.control(|out| encode::subscribe(out, subject, queue_group.map(Subject::as_str), sid));
+        let via = self.via_of(sid);
+        let group = queue_group.map(Subject::as_str);
+        self.control(via, |out| encode::subscribe(out, subject, group, sid));
         Ok(sid)
     }
 
@@ -121,12 +130,16 @@ impl Connection {
         match max {
             Some(max) if max > delivered => {
                 subscription.max = Some(max);
-                // The server counts what it delivered itself.
+                // The server counts what it delivered itself. What that comes to is not known while
+                // copies come; then it is told when they stop.
                 let remaining = max - subscription.delivered_earlier;
-                self.control(|out| encode::unsubscribe(out, sid, Some(remaining)));
+                if self.settling.is_none() {
+                    let via = self.via_of(sid);
+                    self.control(via, |out| encode::unsubscribe(out, sid, Some(remaining)));
+                }
             }
             max => {
-                self.control(|out| encode::unsubscribe(out, sid, None));
+                self.unsubscribe_everywhere(sid);
                 let reason = match max {
                     Some(_) => EndReason::MaxDelivered { max: delivered },
                     None => EndReason::Unsubscribed,
@@ -141,16 +154,34 @@ impl Connection {
     /// ended or is draining.
     pub fn drain(&mut self, now: Instant, sid: u64) {
         self.now = now;
-        let connected = self.phase == Phase::Connected;
+        let connected = self.link.phase == Phase::Connected;
         match self.subscriptions.get_mut(sid) {
             Some(subscription) if !subscription.draining => subscription.draining = true,
             _ => return,
         }
-        self.control(|out| encode::unsubscribe(out, sid, None));
+        self.unsubscribe_everywhere(sid);
         if connected {
-            self.send_ping(Purpose::Drain { sid });
+            // What the present transport has still to say of it counts, unless that was left.
+            let left = self.handover.as_ref().is_some_and(Handover::is_leaving);
+            let via = if left { Via::Next } else { self.via_of(sid) };
+            self.send_ping(via, Purpose::Drain { sid });
         } else {
             self.end_subscription(sid, EndReason::Drained);
+        }
+    }
+
+    /// Which transport a subscription belongs to alone; else the present one.
+    fn via_of(&self, sid: u64) -> Via {
+        match &self.handover {
+            Some(handover) if handover.is_fresh(sid) => Via::Next,
+            _ => Via::Present,
+        }
+    }
+
+    /// No transport has a subscription any more.
+    pub(super) fn unsubscribe_everywhere(&mut self, sid: u64) {
+        for via in [Via::Present, Via::Next] {
+            self.control(via, |out| encode::unsubscribe(out, sid, None));
         }
     }
 
@@ -227,7 +258,7 @@ impl Connection {
     /// The inbox that a request had to itself is of no use any more.
     pub(super) fn release_inbox(&mut self, own_sid: Option<u64>) {
         if let Some(sid) = own_sid.filter(|&sid| self.subscriptions.remove(sid).is_some()) {
-            self.control(|out| encode::unsubscribe(out, sid, None));
+            self.unsubscribe_everywhere(sid);
         }
     }
 
@@ -240,15 +271,17 @@ impl Connection {
     /// [`FlushError::Closed`] after [`close`](Self::close).
     pub fn flush(&mut self, now: Instant, timeout: Duration) -> Result<FlushId, FlushError> {
         self.now = now;
-        if self.phase == Phase::Closed {
+        if self.link.phase == Phase::Closed {
             return Err(FlushError::Closed);
         }
         self.last_flush += 1;
         let id = FlushId(self.last_flush);
-        let asked = self.phase == Phase::Connected;
+        // During a handover the new transport is asked as soon as it is the present one.
+        let turned = self.handover.as_ref().is_some_and(Handover::has_turned);
+        let asked = self.link.phase == Phase::Connected && !turned;
         self.flushes.push(Flush { id, deadline: now + timeout, timeout, asked });
         if asked {
-            self.send_ping(Purpose::Flush(id));
+            self.send_ping(Via::Present, Purpose::Flush(id));
         }
         Ok(id)
     }
@@ -259,7 +292,7 @@ impl Connection {
     /// A caller that wants them sent flushes before.
     pub fn close(&mut self, now: Instant) -> u64 {
         self.now = now;
-        if self.phase == Phase::Closed {
+        if self.link.phase == Phase::Closed {
             return 0;
         }
         self.read_ahead();
@@ -277,7 +310,7 @@ impl Connection {
             self.decide_flush(flush.id, Err(FlushError::Closed));
         }
         self.disconnect(DisconnectReason::ClosedByCaller);
-        self.phase = Phase::Closed;
+        self.link.phase = Phase::Closed;
         let discarded = self.outbound.discard();
         self.statistics.discarded += discarded;
         discarded

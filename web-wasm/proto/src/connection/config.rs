@@ -100,6 +100,11 @@ pub struct Statistics {
     pub out_messages: u64,
     /// Messages received for subscriptions that had ended.
     pub orphaned: u64,
+    /// Messages that came by two transports, during a handover, and were delivered once.
+    pub duplicates: u64,
+    /// Messages that were delivered although one that says the same had come by the transport
+    /// before, during a handover: they may be a copy of that or not.
+    pub possible_duplicates: u64,
     /// Messages handed to a transport that broke before the server confirmed them.
     pub unconfirmed: u64,
     /// Messages accepted for publishing and never handed to a transport, since the connection was

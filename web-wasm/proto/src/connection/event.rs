@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::error::{DisconnectReason, EndReason, FlushError, Response};
+use super::link::Via;
 use super::{FlushId, RequestId};
 use crate::message::Message;
 use crate::server_error::ServerError;
@@ -16,7 +17,27 @@ use crate::server_error::ServerError;
 pub enum Event {
     /// The server wants to know who is there. Answer with
     /// [`Connection::authenticate`](super::Connection::authenticate).
-    Challenge(Challenge),
+    Challenge {
+        /// Over which transport.
+        via: Via,
+        /// What it wants.
+        challenge: Challenge,
+    },
+    /// The next transport has taken the place of the present one: drop that, and call the next one
+    /// the present one. See [`Connection::handover`](super::Connection::handover).
+    HandedOver {
+        /// Why the transport before broke off, if it did so before it was left. Then messages that
+        /// it held may be lost.
+        broke: Option<DisconnectReason>,
+        /// How many messages were handed to the transport before without the server's
+        /// confirmation; none unless it broke off.
+        unconfirmed: u64,
+    },
+    /// The next transport, or the attempt at one, is over: drop it. The present one goes on.
+    HandoverFailed {
+        /// Why.
+        reason: DisconnectReason,
+    },
     /// The server let the client in, and every subscription is in place.
     Connected,
     /// The connection, or the attempt at one, is over: drop the transport. After

@@ -5,8 +5,9 @@ use core::time::Duration;
 use super::error::{EndReason, FlushError, RequestError};
 use super::event::{Challenge, Event};
 use super::keepalive::{Ping, Purpose};
+use super::link::{Phase, Via};
 use super::subscriptions::Delivery;
-use super::{Connection, FlushId, Phase};
+use super::{Connection, FlushId};
 use crate::codec::encode;
 use crate::info::ServerInfo;
 use crate::message::Message;
@@ -15,31 +16,27 @@ use crate::server_error::{Operation, ServerError};
 
 impl Connection {
     /// Takes in one operation; the event is its first effect, further ones are queued.
-    pub(super) fn handle_op(&mut self, op: ServerOp) -> Option<Event> {
+    pub(super) fn handle_op(&mut self, via: Via, op: ServerOp) -> Option<Event> {
         match op {
-            ServerOp::Message { sid, message } => self.handle_message(sid, message),
-            ServerOp::Ping => {
-                match self.phase {
-                    Phase::Connected => self.outbound.control(encode::pong),
-                    _ => encode::pong(&mut self.handshake),
-                }
-                None
-            }
+            ServerOp::Message { sid, message } => return self.handle_message(via, sid, message),
+            ServerOp::Ping => self.answer_ping(via),
             ServerOp::Pong => {
-                if let Some(ping) = self.keepalive.pong() {
-                    self.handle_pong(ping);
+                if let Some(ping) = self.link_mut(via).and_then(|link| link.keepalive.pong()) {
+                    self.handle_pong(via, ping);
                 }
-                None
             }
-            ServerOp::Info(info) => {
-                self.handle_info(*info);
-                None
-            }
-            ServerOp::Ok => None,
-            ServerOp::Err(text) => {
-                self.handle_error(&ServerError::parse(&text));
-                None
-            }
+            ServerOp::Info(info) => self.handle_info(via, *info),
+            ServerOp::Ok => {}
+            ServerOp::Err(text) => self.handle_error(via, &ServerError::parse(&text)),
+        }
+        None
+    }
+
+    fn answer_ping(&mut self, via: Via) {
+        let signing_in = self.link_mut(via).filter(|link| link.phase != Phase::Connected);
+        match signing_in {
+            Some(link) => encode::pong(&mut link.control),
+            None => self.control(via, encode::pong),
         }
     }
 
@@ -52,8 +49,12 @@ impl Connection {
         self.events = events;
     }
 
-    fn handle_message(&mut self, sid: u64, message: Message) -> Option<Event> {
+    fn handle_message(&mut self, via: Via, sid: u64, message: Message) -> Option<Event> {
         self.statistics.in_messages += 1;
+        if self.admit(via, sid, &message) { self.deliver(sid, message) } else { None }
+    }
+
+    pub(super) fn deliver(&mut self, sid: u64, message: Message) -> Option<Event> {
         match self.subscriptions.deliver(sid) {
             Delivery::Orphan => {
                 self.statistics.orphaned += 1;
@@ -62,6 +63,10 @@ impl Connection {
             _ if self.requests.is_inbox(sid) => self.handle_response(sid, message),
             Delivery::Continues => Some(Event::Message { sid, message }),
             Delivery::Last { max } => {
+                if self.handover.is_some() || self.settling.is_some() {
+                    // A server that does not know the limit would go on.
+                    self.unsubscribe_everywhere(sid);
+                }
                 let reason = EndReason::MaxDelivered { max };
                 self.events.push_back(Event::SubscriptionEnded { sid, reason });
                 Some(Event::Message { sid, message })
@@ -84,7 +89,7 @@ impl Connection {
         Some(Event::Response { request, result })
     }
 
-    fn handle_pong(&mut self, ping: Ping) {
+    fn handle_pong(&mut self, via: Via, ping: Ping) {
         let rtt = self.now - ping.at;
         self.statistics.rtt = Some(rtt);
         self.outbound.confirm(ping.covered);
@@ -92,38 +97,49 @@ impl Connection {
             Purpose::KeepAlive => {}
             Purpose::Flush(flush) => self.decide_flush(flush, Ok(rtt)),
             Purpose::Drain { sid } => self.end_subscription(sid, EndReason::Drained),
+            Purpose::Handover { question } => self.handover_answered(question),
+            Purpose::Handshake if via == Via::Next => self.next_arrived(),
             Purpose::Handshake => {
-                self.phase = Phase::Connected;
+                self.link.phase = Phase::Connected;
                 self.statistics.connects += 1;
-                self.keepalive.start(self.now);
+                self.link.keepalive.start(self.now);
                 self.events.push_back(Event::Connected);
                 self.ask_waiting_flushes();
             }
         }
     }
 
-    fn handle_info(&mut self, info: ServerInfo) {
-        let previous = core::mem::replace(&mut self.info, info);
-        if let Phase::Dialing { deadline } = self.phase {
-            self.phase = Phase::Challenged { deadline };
-            self.events.push_back(Event::Challenge(Challenge {
-                nonce: self.info.nonce.clone(),
-                auth_required: self.info.auth_required,
-            }));
-        } else if self.info.nonce.is_none() {
+    fn handle_info(&mut self, via: Via, info: ServerInfo) {
+        let Some(link) = self.link_mut(via) else { return };
+        let previous = core::mem::replace(&mut link.info, info);
+        if let Phase::Dialing { deadline } = link.phase {
+            link.phase = Phase::Challenged { deadline };
+            let ServerInfo { nonce, auth_required, .. } = &link.info;
+            let challenge = Challenge { nonce: nonce.clone(), auth_required: *auth_required };
+            self.events.push_back(Event::Challenge { via, challenge });
+        } else if link.info.nonce.is_none() {
             // The INFO after the login comes without the nonce, which stays what it was.
-            self.info.nonce = previous.nonce;
+            link.info.nonce.clone_from(&previous.nonce);
         }
-        if !self.info.connect_urls.is_empty() && self.info.connect_urls != previous.connect_urls {
-            self.events.push_back(Event::Discovered(self.info.connect_urls.clone()));
+        // The news of the next transport's server are told when it is the present one's.
+        if via == Via::Present {
+            self.tell_news_of(&previous);
         }
-        let was_lame = previous.lame_duck_mode && previous.server_id == self.info.server_id;
-        if self.info.lame_duck_mode && !was_lame {
+    }
+
+    /// Tells what the present server says that was not known.
+    pub(super) fn tell_news_of(&mut self, previous: &ServerInfo) {
+        let info = &self.link.info;
+        if !info.connect_urls.is_empty() && info.connect_urls != previous.connect_urls {
+            self.events.push_back(Event::Discovered(info.connect_urls.clone()));
+        }
+        let was_lame = previous.lame_duck_mode && previous.server_id == info.server_id;
+        if info.lame_duck_mode && !was_lame {
             self.events.push_back(Event::LameDuck);
         }
     }
 
-    fn handle_error(&mut self, error: &ServerError) {
+    fn handle_error(&mut self, via: Via, error: &ServerError) {
         self.events.push_back(Event::ServerError(error.clone()));
         match error {
             ServerError::PermissionsViolation { operation, subject, queue_group } => {
@@ -136,7 +152,11 @@ impl Connection {
                     }
                 }
             }
-            error if !error.is_survivable() => self.fatal_error = Some(error.clone()),
+            error if !error.is_survivable() => {
+                if let Some(link) = self.link_mut(via) {
+                    link.fatal_error = Some(error.clone());
+                }
+            }
             _ => {}
         }
     }
@@ -144,6 +164,10 @@ impl Connection {
     /// The server refused every subscription to `subject`.
     fn refuse(&mut self, error: &ServerError, subject: &str, queue_group: Option<&str>) {
         for sid in self.subscriptions.refused(subject, queue_group) {
+            if self.handover.is_some() {
+                // The other server may have allowed it.
+                self.unsubscribe_everywhere(sid);
+            }
             if self.requests.is_inbox(sid) {
                 // Without the inbox no request can be answered; the next one tries again.
                 for ended in self.requests.without_inbox(sid) {
@@ -181,7 +205,7 @@ impl Connection {
     }
 
     /// Sends the PINGs of the flushes that were asked for while there was no connection.
-    fn ask_waiting_flushes(&mut self) {
+    pub(super) fn ask_waiting_flushes(&mut self) {
         let waiting = self.flushes.iter_mut().filter(|flush| !flush.asked);
         let ids: alloc::vec::Vec<FlushId> = waiting
             .map(|flush| {
@@ -190,7 +214,7 @@ impl Connection {
             })
             .collect();
         for id in ids {
-            self.send_ping(Purpose::Flush(id));
+            self.send_ping(Via::Present, Purpose::Flush(id));
         }
     }
 }

@@ -18,6 +18,11 @@ pub(super) enum Purpose {
     KeepAlive,
     /// To learn that the server has all that was sent before.
     Flush(FlushId),
+    /// To learn that what a step of a handover needs is done.
+    Handover {
+        /// Which question it is.
+        question: u32,
+    },
     /// To learn that nothing more comes for a subscription that was given up.
     Drain {
         /// The subscription.

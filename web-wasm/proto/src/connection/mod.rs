@@ -2,10 +2,13 @@
 
 mod command;
 mod config;
+mod copies;
 mod error;
 mod event;
+mod handover;
 mod input;
 mod keepalive;
+mod link;
 mod outbound;
 mod requests;
 mod subscriptions;
@@ -25,15 +28,18 @@ pub use self::error::{
     TransportClosed,
 };
 pub use self::event::{Challenge, Event};
+pub use self::link::Via;
 
-use self::keepalive::{KeepAlive, Ping, Purpose};
+use self::handover::{Handover, Settling};
+use self::keepalive::{Ping, Purpose};
+use self::link::{Link, Phase};
 use self::outbound::Outbound;
 use self::requests::Requests;
 use self::subscriptions::Subscriptions;
-use crate::codec::{Decoder, encode};
+use crate::codec::{DecodeError, encode};
 use crate::info::ServerInfo;
 use crate::nuid::Nuid;
-use crate::server_error::ServerError;
+use crate::op::ServerOp;
 use crate::time::Instant;
 
 /// A request on its way; unique within its connection.
@@ -54,6 +60,8 @@ pub struct FlushId(u64);
 /// - [`handle_closed`](Self::handle_closed) when the transport ends,
 /// - [`handle_timeout`](Self::handle_timeout) when the moment of `poll_timeout` has come,
 /// - [`authenticate`](Self::authenticate) in answer to [`Event::Challenge`],
+/// - [`handover`](Self::handover) when a second transport begins to be opened, to take the place
+///   of the first,
 /// - commands such as [`publish`](Self::publish) whenever the application wants.
 ///
 /// After any of these, and before the next portion of input:
@@ -71,7 +79,7 @@ pub struct FlushId(u64);
 /// Never panics, whatever the input and the order of calls.
 ///
 /// ```
-/// use nats_proto::connection::Auth;
+/// use nats_proto::connection::{Auth, Via};
 /// use nats_proto::{Bytes, Config, Connection, Event, Instant};
 ///
 /// let now = Instant::ORIGIN;
@@ -79,13 +87,14 @@ pub struct FlushId(u64);
 /// let sid = connection.subscribe(&"greetings".into(), None).unwrap();
 ///
 /// connection.dialing(now);
-/// connection.handle_input(now, Bytes::from_static(b"INFO {\"server_name\":\"n1\"}\r\n"));
-/// assert!(matches!(connection.poll_event(), Some(Event::Challenge(_))));
-/// connection.authenticate(now, Auth::default());
-/// let said = connection.poll_transmit(4096).unwrap();
+/// connection.handle_input(now, Via::Present, Bytes::from_static(b"INFO {\"server_name\":\"n1\"}\r\n"));
+/// assert!(matches!(connection.poll_event(), Some(Event::Challenge { .. })));
+/// connection.authenticate(now, Via::Present, Auth::default());
+/// let said = connection.poll_transmit(Via::Present, 4096).unwrap();
 /// assert!(said.starts_with(b"CONNECT {") && said.ends_with(b"SUB greetings 1\r\nPING\r\n"));
 ///
-/// connection.handle_input(now, Bytes::from_static(b"PONG\r\nMSG greetings 1 5\r\nhello\r\n"));
+/// let answer = Bytes::from_static(b"PONG\r\nMSG greetings 1 5\r\nhello\r\n");
+/// connection.handle_input(now, Via::Present, answer);
 /// assert_eq!(connection.poll_event(), Some(Event::Connected));
 /// let Some(Event::Message { sid: 1, message }) = connection.poll_event() else { panic!() };
 /// assert_eq!(&message.payload[..], b"hello");
@@ -93,18 +102,17 @@ pub struct FlushId(u64);
 #[derive(Debug)]
 pub struct Connection {
     config: Config,
-    phase: Phase,
     now: Instant,
-    info: ServerInfo,
-    /// The last error of this transport that the server will close it for.
-    fatal_error: Option<ServerError>,
-    decoder: Decoder,
-    /// What goes out before the server has let the client in, ahead of `outbound`.
-    handshake: BytesMut,
+    link: Link,
+    /// A transport that is to take the place of the present one.
+    handover: Option<Handover>,
+    /// How many questions handovers have asked.
+    questions: u32,
+    /// What is known of copies that may still come after a handover.
+    settling: Option<Settling>,
     outbound: Outbound,
     subscriptions: Subscriptions,
     requests: Requests,
-    keepalive: KeepAlive,
     flushes: Vec<Flush>,
     last_flush: u64,
     /// Whether new subscriptions are refused since the connection is to be closed.
@@ -112,23 +120,6 @@ pub struct Connection {
     events: VecDeque<Event>,
     nuid: Nuid,
     statistics: Statistics,
-}
-
-/// How far the connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// No transport.
-    Disconnected,
-    /// A transport is being opened, or is open and the server has not spoken.
-    Dialing { deadline: Instant },
-    /// INFO has come; the caller looks for its credentials.
-    Challenged { deadline: Instant },
-    /// CONNECT has gone; the server decides.
-    Authenticating { deadline: Instant },
-    /// The client is in.
-    Connected,
-    /// The caller closed it, for good.
-    Closed,
 }
 
 /// A flush that is not decided.
@@ -148,16 +139,14 @@ impl Connection {
         let mut nuid = Nuid::new(entropy);
         let inbox = format!("{}.{}", config.inbox_prefix, nuid.next());
         Self {
-            phase: Phase::Disconnected,
             now: Instant::ORIGIN,
-            info: ServerInfo::default(),
-            fatal_error: None,
-            decoder: Decoder::new(config.limits),
-            handshake: BytesMut::new(),
+            link: Link::new(&config),
+            handover: None,
+            questions: 0,
+            settling: None,
             outbound: Outbound::new(config.outbound_limit),
             subscriptions: Subscriptions::default(),
             requests: Requests::new(inbox),
-            keepalive: KeepAlive::new(config.ping_interval, config.max_pings_unanswered),
             flushes: Vec::new(),
             last_flush: 0,
             draining: false,
@@ -170,17 +159,17 @@ impl Connection {
 
     /// What the server said of itself last; all defaults before the first INFO.
     pub fn server_info(&self) -> &ServerInfo {
-        &self.info
+        &self.link.info
     }
 
     /// Whether the server has let the client in and the transport is not known to be broken.
     pub fn is_connected(&self) -> bool {
-        self.phase == Phase::Connected
+        self.link.phase == Phase::Connected
     }
 
     /// Whether the caller closed it.
     pub fn is_closed(&self) -> bool {
-        self.phase == Phase::Closed
+        self.link.phase == Phase::Closed
     }
 
     /// What went in and out so far.
@@ -194,8 +183,17 @@ impl Connection {
     }
 
     /// Whether [`poll_transmit`](Self::poll_transmit) has something to give.
-    pub fn has_outbound(&self) -> bool {
-        !self.handshake.is_empty() || (self.is_connected() && self.outbound.len() > 0)
+    pub fn has_outbound(&self, via: Via) -> bool {
+        match (via, &self.handover) {
+            (Via::Present, None) => {
+                !self.link.control.is_empty() || (self.is_connected() && self.outbound.len() > 0)
+            }
+            (Via::Present, Some(handover)) => {
+                !self.link.control.is_empty() || (!handover.has_turned() && self.outbound.len() > 0)
+            }
+            (Via::Next, Some(handover)) => !handover.link.control.is_empty(),
+            (Via::Next, None) => false,
+        }
     }
 
     /// Whether [`publish`](Self::publish) has room.
@@ -208,27 +206,32 @@ impl Connection {
     /// after [`close`](Self::close).
     pub fn dialing(&mut self, now: Instant) {
         self.now = now;
-        if self.phase == Phase::Disconnected {
-            self.phase = Phase::Dialing { deadline: now + self.config.connect_timeout };
-            self.decoder = Decoder::new(self.config.limits);
+        if self.link.phase == Phase::Disconnected {
+            self.link.dial(now, &self.config);
         }
     }
 
     /// Bytes arrived. They are read by [`poll_event`](Self::poll_event).
-    pub fn handle_input(&mut self, now: Instant, bytes: Bytes) {
+    pub fn handle_input(&mut self, now: Instant, via: Via, bytes: Bytes) {
         self.now = now;
-        if self.has_transport() {
-            self.statistics.in_bytes += bytes.len() as u64;
-            self.decoder.feed(bytes);
+        let len = bytes.len() as u64;
+        if let Some(link) = self.link_mut(via).filter(|link| link.has_transport()) {
+            link.decoder.feed(bytes);
+            self.statistics.in_bytes += len;
         }
     }
 
-    /// The transport ended by itself, or could not be opened.
-    pub fn handle_closed(&mut self, now: Instant, closed: TransportClosed) {
+    /// A transport ended by itself, or could not be opened.
+    pub fn handle_closed(&mut self, now: Instant, via: Via, closed: TransportClosed) {
         self.now = now;
         self.read_ahead();
-        let error = self.fatal_error.take();
-        self.disconnect(DisconnectReason::TransportClosed { closed, error });
+        match via {
+            Via::Present => {
+                let error = self.link.fatal_error.take();
+                self.disconnect(DisconnectReason::TransportClosed { closed, error });
+            }
+            Via::Next => self.next_closed(closed),
+        }
     }
 
     /// Gives up the transport so that the caller dials another, which is told by
@@ -244,34 +247,42 @@ impl Connection {
     /// while there is no connection.
     pub fn doubt(&mut self, now: Instant) {
         self.now = now;
-        if self.phase == Phase::Connected && self.keepalive.doubt(now) {
-            self.send_ping(Purpose::KeepAlive);
+        if self.link.phase == Phase::Connected && self.link.keepalive.doubt(now) {
+            self.send_ping(Via::Present, Purpose::KeepAlive);
         }
     }
 
     /// The caller's answer to [`Event::Challenge`]: who the client is. Does nothing when no
     /// challenge is open.
-    pub fn authenticate(&mut self, now: Instant, auth: Auth) {
+    pub fn authenticate(&mut self, now: Instant, via: Via, auth: Auth) {
         self.now = now;
-        let Phase::Challenged { deadline } = self.phase else { return };
         let connect = self.config.connect_info(auth);
-        if let Err(error) = encode::connect(&mut self.handshake, &connect) {
+        let Some(link) = self.link_mut(via) else { return };
+        let Phase::Challenged { deadline } = link.phase else { return };
+        if let Err(error) = encode::connect(&mut link.control, &connect) {
             let reason = format!("{error}").into_boxed_str();
-            return self.disconnect(DisconnectReason::Credentials(reason));
+            return self.end_transport(via, DisconnectReason::Credentials(reason));
         }
+        link.phase = Phase::Authenticating { deadline };
         // The subscriptions go before the PING: its PONG then says that they are in place.
-        self.subscriptions.write(&mut self.handshake);
-        encode::ping(&mut self.handshake);
-        self.keepalive.sent(Ping { purpose: Purpose::Handshake, at: now, covered: 0 });
-        self.phase = Phase::Authenticating { deadline };
+        match via {
+            Via::Present => self.subscriptions.write(&mut self.link.control),
+            Via::Next => self.write_subscriptions_of_next(),
+        }
+        let ping = Ping { purpose: Purpose::Handshake, at: now, covered: 0 };
+        if let Some(link) = self.link_mut(via) {
+            encode::ping(&mut link.control);
+            link.keepalive.sent(ping);
+        }
     }
 
     /// The caller has no answer to [`Event::Challenge`], for the reason given. The attempt is
     /// over. Does nothing when no challenge is open.
-    pub fn authentication_failed(&mut self, now: Instant, reason: &str) {
+    pub fn authentication_failed(&mut self, now: Instant, via: Via, reason: &str) {
         self.now = now;
-        if let Phase::Challenged { .. } = self.phase {
-            self.disconnect(DisconnectReason::Credentials(reason.into()));
+        let challenged = |link: &mut Link| matches!(link.phase, Phase::Challenged { .. });
+        if self.link_mut(via).is_some_and(challenged) {
+            self.end_transport(via, DisconnectReason::Credentials(reason.into()));
         }
     }
 
@@ -283,23 +294,18 @@ impl Connection {
             self.end_request(ended, Err(RequestError::TimedOut { timeout: ended.timeout }));
         }
         self.expire_flushes();
-        match self.phase {
-            Phase::Dialing { deadline }
-            | Phase::Challenged { deadline }
-            | Phase::Authenticating { deadline }
-                if deadline <= now =>
-            {
-                let timeout = self.config.connect_timeout;
-                let error = self.fatal_error.take();
-                self.disconnect(DisconnectReason::ConnectTimeout { timeout, error });
+        self.handover_timeout();
+        if self.link.handshake_deadline().is_some_and(|deadline| deadline <= now) {
+            let timeout = self.config.connect_timeout;
+            let error = self.link.fatal_error.take();
+            return self.disconnect(DisconnectReason::ConnectTimeout { timeout, error });
+        }
+        match self.link.keepalive.due(now) {
+            keepalive::Due::Nothing => {}
+            keepalive::Due::Ping => self.send_ping(Via::Present, Purpose::KeepAlive),
+            keepalive::Due::Stale { unanswered } => {
+                self.disconnect(DisconnectReason::Stale { unanswered });
             }
-            _ => match self.keepalive.due(now) {
-                keepalive::Due::Nothing => {}
-                keepalive::Due::Ping => self.send_ping(Purpose::KeepAlive),
-                keepalive::Due::Stale { unanswered } => {
-                    self.disconnect(DisconnectReason::Stale { unanswered });
-                }
-            },
         }
     }
 
@@ -309,30 +315,35 @@ impl Connection {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
             }
-            if !self.has_transport() {
+            if !self.link.has_transport() {
                 return None;
             }
-            match self.decoder.next_op() {
+            let (via, op) = match self.link.decoder.next_op() {
+                Ok(None) => (Via::Next, self.next_op_of_next()),
+                op => (Via::Present, op),
+            };
+            match op {
                 Ok(Some(op)) => {
-                    if let Some(event) = self.handle_op(op) {
+                    if let Some(event) = self.handle_op(via, op) {
                         return Some(event);
                     }
                 }
                 Ok(None) => return None,
-                Err(error) => self.disconnect(DisconnectReason::Protocol(error)),
+                Err(error) => self.end_transport(via, DisconnectReason::Protocol(error)),
             }
         }
     }
 
-    /// Bytes to send, or `None` when there are none. They are whole operations, and at most
-    /// `max` bytes unless a single message is larger. What is taken counts as sent.
-    pub fn poll_transmit(&mut self, max: usize) -> Option<Bytes> {
-        let bytes = if !self.handshake.is_empty() {
-            self.handshake.split().freeze()
-        } else if self.phase == Phase::Connected {
-            self.outbound.transmit(max)?
-        } else {
+    /// Bytes to send, or `None` when there are none. They are whole operations, and messages come
+    /// at most `max` bytes at a time unless a single one is larger. What is taken counts as sent.
+    pub fn poll_transmit(&mut self, via: Via, max: usize) -> Option<Bytes> {
+        if !self.has_outbound(via) {
             return None;
+        }
+        let link = self.link_mut(via)?;
+        let bytes = match link.control.is_empty() {
+            false => link.control.split().freeze(),
+            true => self.outbound.transmit(max)?,
         };
         self.statistics.out_bytes += bytes.len() as u64;
         Some(bytes)
@@ -340,15 +351,14 @@ impl Connection {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, if ever.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        let handshake = match self.phase {
-            Phase::Dialing { deadline }
-            | Phase::Challenged { deadline }
-            | Phase::Authenticating { deadline } => Some(deadline),
-            _ => None,
-        };
         let flushes = self.flushes.iter().map(|flush| flush.deadline).min();
-        let deadlines =
-            [handshake, self.keepalive.deadline(), self.requests.next_deadline(), flushes];
+        let deadlines = [
+            self.link.handshake_deadline(),
+            self.link.keepalive.deadline(),
+            self.handover.as_ref().and_then(Handover::deadline),
+            self.requests.next_deadline(),
+            flushes,
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -357,46 +367,73 @@ impl Connection {
         format!("{}.{}", self.config.inbox_prefix, self.nuid.next())
     }
 
-    fn has_transport(&self) -> bool {
-        !matches!(self.phase, Phase::Disconnected | Phase::Closed)
-    }
-
-    /// Where control operations go: ahead of everything while the handshake lasts.
-    fn control(&mut self, write: impl FnOnce(&mut BytesMut)) {
-        match self.phase {
-            Phase::Connected => self.outbound.control(write),
-            Phase::Authenticating { .. } => write(&mut self.handshake),
-            // The next handshake makes up for them.
-            _ => {}
+    fn link_mut(&mut self, via: Via) -> Option<&mut Link> {
+        match via {
+            Via::Present => Some(&mut self.link),
+            Via::Next => self.handover.as_mut().map(|handover| &mut handover.link),
         }
     }
 
-    fn send_ping(&mut self, purpose: Purpose) {
-        let covered = self.outbound.queued();
-        self.keepalive.sent(Ping { purpose, at: self.now, covered });
-        self.outbound.control(encode::ping);
+    fn next_op_of_next(&mut self) -> Result<Option<ServerOp>, DecodeError> {
+        match &mut self.handover {
+            // Its messages come after the last ones of the transport that is being left.
+            Some(handover) if !handover.is_leaving() => handover.link.decoder.next_op(),
+            _ => Ok(None),
+        }
     }
 
-    /// Ends the transport: everything that depends on it is decided, everything that outlives it
-    /// waits for the next.
+    /// Writes control operations to where they go out in order; to nowhere when there is no server
+    /// that has been told who is there, for which the next handshake makes up.
+    fn control(&mut self, via: Via, write: impl FnOnce(&mut BytesMut)) {
+        let turned = self.handover.as_ref().is_some_and(Handover::has_turned);
+        if via == Via::Present && self.link.phase == Phase::Connected && !turned {
+            self.outbound.control(write);
+        } else if let Some(link) = self.link_mut(via).filter(|link| link.takes_operations()) {
+            write(&mut link.control);
+        }
+    }
+
+    fn send_ping(&mut self, via: Via, purpose: Purpose) {
+        let turned = self.handover.as_ref().is_some_and(Handover::has_turned);
+        // How many messages the server has before it.
+        let covered = match via {
+            Via::Present if turned => self.outbound.transmitted(),
+            Via::Present => self.outbound.queued(),
+            Via::Next => 0,
+        };
+        let ping = Ping { purpose, at: self.now, covered };
+        if let Some(link) = self.link_mut(via) {
+            link.keepalive.sent(ping);
+            self.control(via, encode::ping);
+        }
+    }
+
+    /// A transport is given up.
+    fn end_transport(&mut self, via: Via, reason: DisconnectReason) {
+        match via {
+            Via::Present => self.disconnect(reason),
+            Via::Next => self.fail_handover(&reason),
+        }
+    }
+
+    /// Ends the present transport: everything that depends on it is decided, everything that
+    /// outlives it waits for the next.
     fn disconnect(&mut self, reason: DisconnectReason) {
-        if !self.has_transport() {
+        if !self.link.has_transport() {
             return;
         }
-        self.phase = match reason {
+        if self.can_be_rescued(&reason) {
+            return self.promote(Some(reason));
+        }
+        self.link.phase = match reason {
             DisconnectReason::ClosedByCaller => Phase::Closed,
             _ => Phase::Disconnected,
         };
-        self.handshake.clear();
-        self.fatal_error = None;
-        for ping in self.keepalive.stop() {
-            match ping.purpose {
-                Purpose::Flush(flush) => self.decide_flush(flush, Err(FlushError::Disconnected)),
-                // What was on its way will not come any more.
-                Purpose::Drain { sid } => self.end_subscription(sid, EndReason::Drained),
-                Purpose::Handshake | Purpose::KeepAlive => {}
-            }
-        }
+        self.fail_handover(&reason);
+        self.settling = None;
+        self.link.control.clear();
+        self.link.fatal_error = None;
+        self.end_questions();
         let unconfirmed = self.outbound.reset();
         self.statistics.unconfirmed += unconfirmed;
         self.events.push_back(Event::Disconnected { reason, unconfirmed });

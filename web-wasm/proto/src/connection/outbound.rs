@@ -62,6 +62,19 @@ impl Outbound {
         self.queued
     }
 
+    /// Messages handed to the transport so far.
+    pub(super) fn transmitted(&self) -> u64 {
+        self.transmitted
+    }
+
+    /// Moves everything to `out`, which goes to the transport whatever else happens: messages count
+    /// as handed over.
+    pub(super) fn hand_over(&mut self, out: &mut BytesMut) {
+        out.unsplit(self.buffer.split());
+        self.runs.clear();
+        self.transmitted = self.queued;
+    }
+
     /// Appends control operations. They are few and short and not bounded by the limit.
     pub(super) fn control(&mut self, write: impl FnOnce(&mut BytesMut)) {
         let before = self.buffer.len();

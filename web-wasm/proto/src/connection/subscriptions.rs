@@ -101,11 +101,24 @@ impl Subscriptions {
         sids
     }
 
+    /// The id of the subscription that was made last.
+    pub(super) fn last_sid(&self) -> u64 {
+        self.last_sid
+    }
+
+    /// Whether a subscription shares its messages with a queue group.
+    pub(super) fn is_grouped(&self, sid: u64) -> bool {
+        self.by_sid.get(&sid).is_some_and(|subscription| subscription.queue_group.is_some())
+    }
+
     /// Writes what puts every subscription in place on a new transport, oldest first. A server
     /// counts from zero there, so a limit is what remains of it.
     pub(super) fn write(&mut self, out: &mut BytesMut) {
         for sid in self.sids() {
             let Some(subscription) = self.by_sid.get_mut(&sid) else { continue };
+            if subscription.draining {
+                continue;
+            }
             subscription.delivered_earlier = subscription.delivered;
             let group = subscription.queue_group.as_deref();
             encode::subscribe(out, &subscription.subject, group, sid);
@@ -113,6 +126,27 @@ impl Subscriptions {
                 encode::unsubscribe(out, sid, Some(max.saturating_sub(subscription.delivered)));
             }
         }
+    }
+
+    /// Writes what puts the subscriptions made after `first`, up to `last`, in place on a second
+    /// transport, oldest first and without their limits: what counts there is only known when copies
+    /// stop to come.
+    pub(super) fn write_between(&self, first: u64, last: u64, out: &mut BytesMut) {
+        for sid in self.sids().into_iter().filter(|&sid| first < sid && sid <= last) {
+            let Some(subscription) = self.by_sid.get(&sid) else { continue };
+            if !subscription.draining {
+                let group = subscription.queue_group.as_deref();
+                encode::subscribe(out, &subscription.subject, group, sid);
+            }
+        }
+    }
+
+    /// The present server has `brought` so many messages for a subscription by now, copies included.
+    /// Returns what its limit comes to in that count, if it has one.
+    pub(super) fn recount(&mut self, sid: u64, brought: u64) -> Option<u64> {
+        let subscription = self.by_sid.get_mut(&sid)?;
+        subscription.delivered_earlier = subscription.delivered.saturating_sub(brought);
+        subscription.max.map(|max| max.saturating_sub(subscription.delivered_earlier))
     }
 }
 

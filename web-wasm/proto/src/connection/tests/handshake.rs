@@ -31,10 +31,10 @@ fn a_refused_login_says_why() {
     rig.connection.dialing(rig.now);
     rig.receive(INFO);
     rig.event();
-    rig.connection.authenticate(rig.now, Auth::default());
+    rig.connection.authenticate(rig.now, Via::Present, Auth::default());
     rig.receive("-ERR 'Authorization Violation'");
     let close = TransportClosed { code: 1008, reason: "Authentication Failure".into() };
-    rig.connection.handle_closed(rig.now, close.clone());
+    rig.connection.handle_closed(rig.now, Via::Present, close.clone());
     let error = ServerError::AuthorizationViolation;
     let reason = DisconnectReason::TransportClosed { closed: close, error: Some(error.clone()) };
     assert_eq!(reason.server_error(), Some(&error));
@@ -50,10 +50,10 @@ fn failing_credentials_end_the_attempt() {
     rig.connection.dialing(rig.now);
     rig.receive(INFO);
     rig.event();
-    rig.connection.authentication_failed(rig.now, "the API answered 403");
+    rig.connection.authentication_failed(rig.now, Via::Present, "the API answered 403");
     let reason = DisconnectReason::Credentials("the API answered 403".into());
     assert_eq!(rig.events(), [Event::Disconnected { reason, unconfirmed: 0 }]);
-    rig.connection.authenticate(rig.now, Auth::default());
+    rig.connection.authenticate(rig.now, Via::Present, Auth::default());
     assert_eq!(rig.sent(), "");
 }
 
@@ -69,7 +69,7 @@ fn each_step_of_the_handshake_is_bounded_by_one_deadline() {
             rig.event();
         }
         if steps > 1 {
-            rig.connection.authenticate(rig.now, Auth::default());
+            rig.connection.authenticate(rig.now, Via::Present, Auth::default());
         }
         rig.pass(timeout / 2 - Duration::from_millis(1));
         assert_eq!(rig.events(), []);
@@ -134,7 +134,7 @@ fn every_word_of_the_server_ends_as_it_should() {
             continue;
         };
         let closed = TransportClosed { code, reason: reason.into() };
-        rig.connection.handle_closed(rig.now, closed.clone());
+        rig.connection.handle_closed(rig.now, Via::Present, closed.clone());
         let reason = DisconnectReason::TransportClosed { closed, error: Some(error) };
         assert_eq!(rig.events(), [Event::Disconnected { reason, unconfirmed: 0 }], "{line}");
         rig.connect();
@@ -144,7 +144,7 @@ fn every_word_of_the_server_ends_as_it_should() {
     for (code, reason) in [(1008, "Authentication Failure"), (1011, "Kicked")] {
         let mut rig = Rig::connected();
         let closed = TransportClosed { code, reason: reason.into() };
-        rig.connection.handle_closed(rig.now, closed.clone());
+        rig.connection.handle_closed(rig.now, Via::Present, closed.clone());
         let reason = DisconnectReason::TransportClosed { closed, error: None };
         assert_eq!(rig.events(), [Event::Disconnected { reason, unconfirmed: 0 }]);
     }

@@ -1,5 +1,7 @@
 //! The connection against a scripted server and a clock that stands until it is moved.
 
+mod handover;
+mod handovers;
 mod handshake;
 mod keepalive;
 mod properties;
@@ -12,7 +14,7 @@ use alloc::vec;
 
 use super::*;
 use crate::header::HeaderMap;
-use crate::server_error::Operation;
+use crate::server_error::{Operation, ServerError};
 use crate::subject::{Subject, SubjectError};
 
 const INFO: &str = r#"INFO {"server_id":"S1","server_name":"n1","headers":true,"max_payload":1024,"nonce":"abc","auth_required":true}"#;
@@ -44,10 +46,12 @@ impl Rig {
     fn connect(&mut self) -> String {
         self.connection.dialing(self.now);
         self.receive(INFO);
-        let Some(Event::Challenge(challenge)) = self.event() else { panic!("no challenge") };
+        let Some(Event::Challenge { via: Via::Present, challenge }) = self.event() else {
+            panic!("no challenge")
+        };
         assert_eq!(challenge.nonce.as_deref(), Some("abc"));
         let auth = Auth { jwt: Some("J".into()), signature: Some("S".into()), ..Auth::default() };
-        self.connection.authenticate(self.now, auth);
+        self.connection.authenticate(self.now, Via::Present, auth);
         let said = self.sent();
         self.receive("PONG");
         assert_eq!(self.event(), Some(Event::Connected));
@@ -56,8 +60,12 @@ impl Rig {
 
     /// The server says a line, or several.
     fn receive(&mut self, lines: &str) {
+        self.receive_via(Via::Present, lines);
+    }
+
+    fn receive_via(&mut self, via: Via, lines: &str) {
         let bytes = lines.split('\n').map(|line| [line, "\r\n"].concat()).collect::<String>();
-        self.connection.handle_input(self.now, Bytes::from(bytes));
+        self.connection.handle_input(self.now, via, Bytes::from(bytes));
     }
 
     fn event(&mut self) -> Option<Event> {
@@ -69,7 +77,11 @@ impl Rig {
     }
 
     fn sent(&mut self) -> String {
-        let parts = core::iter::from_fn(|| self.connection.poll_transmit(1 << 20));
+        self.sent_via(Via::Present)
+    }
+
+    fn sent_via(&mut self, via: Via) -> String {
+        let parts = core::iter::from_fn(|| self.connection.poll_transmit(via, 1 << 20));
         String::from_utf8(parts.flat_map(|part| part.to_vec()).collect()).unwrap()
     }
 
@@ -105,7 +117,7 @@ impl Rig {
     }
 
     fn close_transport(&mut self) {
-        self.connection.handle_closed(self.now, closed());
+        self.connection.handle_closed(self.now, Via::Present, closed());
     }
 }
 

@@ -21,12 +21,12 @@ proptest! {
             rig.connection.dialing(rig.now);
             rig.receive(INFO);
             let mut events = rig.events();
-            rig.connection.authenticate(rig.now, Auth::default());
+            rig.connection.authenticate(rig.now, Via::Present, Auth::default());
             cuts.sort_unstable();
             let mut start = 0;
             for end in cuts.into_iter().chain([SESSION.len()]) {
                 let end = end.clamp(start, SESSION.len());
-                rig.connection.handle_input(rig.now, Bytes::copy_from_slice(&SESSION[start..end]));
+                rig.connection.handle_input(rig.now, Via::Present, Bytes::copy_from_slice(&SESSION[start..end]));
                 events.extend(rig.events());
                 start = end;
             }

@@ -25,7 +25,7 @@ fn a_giant_message_is_taken_whole_or_in_crumbs() {
         let mut events = Vec::new();
         for start in (0..wire.len()).step_by(portion) {
             let bytes = wire.slice(start..wire.len().min(start + portion));
-            rig.connection.handle_input(rig.now, bytes);
+            rig.connection.handle_input(rig.now, Via::Present, bytes);
             events.extend(rig.events());
         }
         let [Event::Message { sid: to, message }] = &events[..] else { panic!("{events:?}") };

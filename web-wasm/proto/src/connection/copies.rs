@@ -1,0 +1,146 @@
+//! Which messages came twice, while two transports carried the same subscriptions.
+
+use core::hash::{Hash, Hasher};
+
+use hashbrown::HashMap;
+
+use crate::message::Message;
+
+/// The messages that one transport delivered while another did so too.
+///
+/// NATS numbers no messages, so what tells copies from each other is what they say. That is exact
+/// for messages that differ. Of those that are alike, as many are taken for copies as must be.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    counts: HashMap<Content, Count>,
+}
+
+/// What a message says to whom.
+#[derive(Debug)]
+struct Content {
+    sid: u64,
+    message: Message,
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.sid == other.sid && self.message == other.message
+    }
+}
+
+impl Eq for Content {}
+
+impl Hash for Content {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.sid.hash(state);
+        self.message.subject.as_str().hash(state);
+        self.message.reply.as_deref().hash(state);
+        self.message.payload.hash(state);
+    }
+}
+
+/// How often the same was said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// By the old transport, when the new one may not yet have been subscribed.
+    perhaps: u32,
+    /// By the old transport, when the new one certainly was.
+    surely: u32,
+    /// By the new transport.
+    again: u32,
+}
+
+/// What a message of the new transport is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The old transport has delivered it.
+    Copy,
+    /// It has not, as far as that can be told.
+    News,
+    /// It has delivered one that says the same, which may or may not be this one.
+    InDoubt,
+}
+
+impl Copies {
+    /// The old transport delivered a message, and `surely` the new one does, too.
+    pub(super) fn deliver(&mut self, sid: u64, message: &Message, surely: bool) {
+        let count = self.count(sid, message);
+        match surely {
+            true => count.surely += 1,
+            false => count.perhaps += 1,
+        }
+    }
+
+    /// The new transport brings a message that the old one delivers, come what may.
+    pub(super) fn is_copy(&mut self, sid: u64, message: &Message) {
+        self.count(sid, message).again += 1;
+    }
+
+    /// The new transport brings a message after the old one has delivered everything.
+    pub(super) fn judge(&mut self, sid: u64, message: &Message) -> Verdict {
+        let count = self.count(sid, message);
+        let (surely, perhaps) = (count.surely, count.surely + count.perhaps);
+        count.again += 1;
+        match count.again {
+            again if again <= surely => Verdict::Copy,
+            again if again <= perhaps => Verdict::InDoubt,
+            _ => Verdict::News,
+        }
+    }
+
+    /// The new transport brings a message, and the old one broke off: what says the same as what it
+    /// delivered is taken for a copy.
+    pub(super) fn judge_after_break(&mut self, sid: u64, message: &Message) -> Verdict {
+        match self.judge(sid, message) {
+            Verdict::InDoubt => Verdict::Copy,
+            verdict => verdict,
+        }
+    }
+
+    fn count(&mut self, sid: u64, message: &Message) -> &mut Count {
+        // A clone of a message copies nothing that it says.
+        self.counts.entry(Content { sid, message: message.clone() }).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn message(payload: &'static str) -> Message {
+        Message { payload: Bytes::from_static(payload.as_bytes()), ..Message::default() }
+    }
+
+    #[test]
+    fn messages_that_differ_are_told_apart() {
+        let mut copies = Copies::default();
+        copies.deliver(1, &message("a"), true);
+        copies.deliver(1, &message("b"), true);
+        copies.is_copy(1, &message("a"));
+        assert_eq!(copies.judge(1, &message("b")), Verdict::Copy);
+        assert_eq!(copies.judge(1, &message("c")), Verdict::News);
+        assert_eq!(copies.judge(2, &message("a")), Verdict::News, "another subscription's");
+        assert_eq!(copies.judge(1, &message("a")), Verdict::News, "its copy has come");
+        let reply = Message { reply: Some("r".into()), ..message("b") };
+        assert_eq!(copies.judge(1, &reply), Verdict::News);
+    }
+
+    #[test]
+    fn of_messages_that_are_alike_none_is_lost() {
+        let mut copies = Copies::default();
+        copies.deliver(1, &message("tick"), false);
+        copies.deliver(1, &message("tick"), true);
+        assert_eq!(copies.judge(1, &message("tick")), Verdict::Copy);
+        assert_eq!(copies.judge(1, &message("tick")), Verdict::InDoubt);
+        assert_eq!(copies.judge(1, &message("tick")), Verdict::News);
+    }
+
+    #[test]
+    fn after_a_break_what_is_alike_is_a_copy() {
+        let mut copies = Copies::default();
+        copies.deliver(1, &message("a"), false);
+        assert_eq!(copies.judge_after_break(1, &message("a")), Verdict::Copy);
+        assert_eq!(copies.judge_after_break(1, &message("a")), Verdict::News);
+    }
+}

@@ -1,0 +1,442 @@
+//! One transport takes the place of another, without a gap between them.
+//!
+//! The next transport signs in and subscribes while the present one goes on. When both deliver, the
+//! present one is left in steps, each of which is a question to a server whose answer says that all
+//! before it is done:
+//!
+//! 1. The next one has every subscription that the present one has, and had it later than that. Where
+//!    some were made on the way this takes a question to each. From here on messages to be
+//!    published, and new subscriptions, are the next one's; the former wait.
+//! 2. The present one answers. What it delivers from here on, the next one delivers too.
+//! 3. The next one answers. What it has delivered up to here, the present one delivers too: it is
+//!    put aside, and only needed should the present one break off.
+//! 4. The present one unsubscribes and answers. It has delivered its last message and taken its
+//!    last; the next one carries on. Of what it delivers until it has answered once more, copies
+//!    of what came since step 2 are left out.
+//!
+//! Members of a queue group get each message once, by whichever transport; theirs are never copies.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::copies::{Copies, Verdict};
+use super::error::{DisconnectReason, EndReason, FlushError};
+use super::event::Event;
+use super::keepalive::{Ping, Purpose};
+use super::link::{Link, Phase, Via};
+use super::{Connection, TransportClosed};
+use crate::codec::encode;
+use crate::message::Message;
+use crate::time::Instant;
+
+/// How long a server has for its answer to each question.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a cluster has to spread the subscriptions of a transport to another of its servers.
+const SPREADING: Duration = Duration::from_secs(1);
+
+/// A transport that is to take the place of the present one.
+#[derive(Debug)]
+pub(super) struct Handover {
+    pub(super) link: Link,
+    step: Step,
+    /// The question that the present step waits for the answer to.
+    question: u32,
+    /// The question at the beginning, to the present server.
+    opening: u32,
+    /// The last subscription when that was asked, and whether it was answered: the present server
+    /// has those up to it for certain.
+    sounded: (u64, bool),
+    /// The last subscription that the next transport was told of while the present one has it too.
+    shared: u64,
+    /// The last subscription of the present transport: later ones are the next one's alone.
+    turned_at: u64,
+    /// Messages of the next transport that the present one delivers, unless it breaks off.
+    aside: Vec<(u64, Message)>,
+    copies: Copies,
+    /// How many messages the next transport brought for each subscription.
+    brought: HashMap<u64, u64>,
+}
+
+/// How far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The next transport is not there yet.
+    Arriving,
+    /// It is there; its subscriptions spread over the cluster.
+    Spreading { until: Instant },
+    /// The present one was asked whether it has the subscriptions that were made meanwhile.
+    Preparing { until: Instant },
+    /// The next one was asked whether it has them.
+    Completing { until: Instant },
+    /// The present one was asked: step 2.
+    Sounding { until: Instant },
+    /// The next one was asked: step 3.
+    Witnessing { until: Instant },
+    /// The present one was left, and asked for the last time: step 4.
+    Leaving { until: Instant },
+}
+
+impl Step {
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::Arriving => None,
+            Self::Spreading { until }
+            | Self::Preparing { until }
+            | Self::Completing { until }
+            | Self::Sounding { until }
+            | Self::Witnessing { until }
+            | Self::Leaving { until } => Some(until),
+        }
+    }
+}
+
+/// The time after a handover in which the new transport may still bring copies.
+#[derive(Debug)]
+pub(super) struct Settling {
+    /// After whose answer there are no more copies.
+    question: u32,
+    copies: Copies,
+    /// Whether the old transport broke off.
+    broke: bool,
+    shared: u64,
+    brought: HashMap<u64, u64>,
+}
+
+impl Handover {
+    /// Whether the next transport is the one that takes what is new.
+    pub(super) fn has_turned(&self) -> bool {
+        !matches!(self.step, Step::Arriving | Step::Spreading { .. })
+    }
+
+    /// Whether a subscription is the next transport's alone.
+    pub(super) fn is_fresh(&self, sid: u64) -> bool {
+        self.has_turned() && sid > self.turned_at
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.step, Step::Leaving { .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.step.until().or(self.link.handshake_deadline())
+    }
+}
+
+impl Connection {
+    /// Another transport is being opened, which is to take the place of the present one without a
+    /// gap. It has to sign in within [`Config::connect_timeout`](super::Config::connect_timeout).
+    ///
+    /// [`Event::HandedOver`] or [`Event::HandoverFailed`] tells how it went. Meanwhile
+    /// everything goes on; messages to be published wait for about three round trips at its end.
+    ///
+    /// Says whether it began: not unless there is a connection, and no handover going on.
+    pub fn handover(&mut self, now: Instant) -> bool {
+        self.now = now;
+        let busy = self.handover.is_some() || self.settling.is_some();
+        if busy || self.link.phase != Phase::Connected {
+            return false;
+        }
+        let mut link = Link::new(&self.config);
+        link.dial(now, &self.config);
+        let opening = self.next_question();
+        self.handover = Some(Handover {
+            link,
+            step: Step::Arriving,
+            question: opening,
+            opening,
+            sounded: (self.subscriptions.last_sid(), false),
+            shared: 0,
+            turned_at: 0,
+            aside: Vec::new(),
+            copies: Copies::default(),
+            brought: HashMap::new(),
+        });
+        self.send_ping(Via::Present, Purpose::Handover { question: opening });
+        true
+    }
+
+    fn next_question(&mut self) -> u32 {
+        self.questions = self.questions.wrapping_add(1);
+        self.questions
+    }
+
+    /// The next transport is told, as it signs in, of the subscriptions that the present server has
+    /// for certain.
+    pub(super) fn write_subscriptions_of_next(&mut self) {
+        if let Some((last, true)) = self.handover.as_ref().map(|handover| handover.sounded) {
+            self.tell_next_of_subscriptions(last);
+        }
+    }
+
+    /// The next transport was let in.
+    pub(super) fn next_arrived(&mut self) {
+        let Some(handover) = &mut self.handover else { return };
+        handover.link.phase = Phase::Connected;
+        let elsewhere = handover.link.info.server_id != self.link.info.server_id;
+        if elsewhere {
+            handover.step = Step::Spreading { until: self.now + SPREADING };
+        } else {
+            self.turn();
+        }
+    }
+
+    /// From now on the next transport takes what is new.
+    fn turn(&mut self) {
+        let Some(handover) = &mut self.handover else { return };
+        handover.turned_at = self.subscriptions.last_sid();
+        let until = self.now + PATIENCE;
+        handover.step = match handover.shared == handover.turned_at {
+            true => Step::Sounding { until },
+            false => Step::Preparing { until },
+        };
+        // What waits already is the present transport's, and goes ahead of the questions to it.
+        self.outbound.hand_over(&mut self.link.control);
+        self.ask_in_handover(Via::Present);
+    }
+
+    /// Tells the next transport of the subscriptions up to `last` that it does not know.
+    fn tell_next_of_subscriptions(&mut self, last: u64) {
+        let Some(handover) = &mut self.handover else { return };
+        let since = core::mem::replace(&mut handover.shared, last);
+        self.subscriptions.write_between(since, last, &mut handover.link.control);
+    }
+
+    fn ask_in_handover(&mut self, via: Via) {
+        let question = self.next_question();
+        let Some(handover) = &mut self.handover else { return };
+        handover.question = question;
+        let (link, covered) = match via {
+            Via::Present => (&mut self.link, self.outbound.transmitted()),
+            Via::Next => (&mut handover.link, 0),
+        };
+        link.keepalive.sent(Ping {
+            purpose: Purpose::Handover { question },
+            at: self.now,
+            covered,
+        });
+        encode::ping(&mut link.control);
+    }
+
+    /// A question was answered.
+    pub(super) fn handover_answered(&mut self, question: u32) {
+        if self.settling.as_ref().is_some_and(|settling| settling.question == question) {
+            return self.settle();
+        }
+        let until = self.now + PATIENCE;
+        let Some(handover) = &mut self.handover else { return };
+        if handover.opening == question {
+            handover.sounded.1 = true;
+        }
+        if handover.question != question {
+            return;
+        }
+        match handover.step {
+            Step::Arriving | Step::Spreading { .. } => {}
+            Step::Preparing { .. } => {
+                handover.step = Step::Completing { until };
+                let last = handover.turned_at;
+                self.tell_next_of_subscriptions(last);
+                self.ask_in_handover(Via::Next);
+            }
+            Step::Completing { .. } => {
+                handover.step = Step::Sounding { until };
+                self.ask_in_handover(Via::Present);
+            }
+            Step::Sounding { .. } => {
+                handover.step = Step::Witnessing { until };
+                self.ask_in_handover(Via::Next);
+            }
+            Step::Witnessing { .. } => {
+                handover.step = Step::Leaving { until };
+                let last = handover.turned_at;
+                for sid in self.subscriptions.sids().into_iter().filter(|&sid| sid <= last) {
+                    encode::unsubscribe(&mut self.link.control, sid, None);
+                }
+                self.ask_in_handover(Via::Present);
+            }
+            Step::Leaving { .. } => self.promote(None),
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn handover_timeout(&mut self) {
+        let Some(handover) = &mut self.handover else { return };
+        if handover.deadline().is_none_or(|deadline| deadline > self.now) {
+            return;
+        }
+        let stale = DisconnectReason::Stale { unanswered: 1 };
+        match handover.step {
+            Step::Arriving => {
+                let timeout = self.config.connect_timeout;
+                let error = handover.link.fatal_error.take();
+                self.fail_handover(&DisconnectReason::ConnectTimeout { timeout, error });
+            }
+            Step::Spreading { .. } => self.turn(),
+            Step::Completing { .. } | Step::Witnessing { .. } => self.fail_handover(&stale),
+            Step::Preparing { .. } | Step::Sounding { .. } | Step::Leaving { .. } => {
+                self.disconnect(stale);
+            }
+        }
+    }
+
+    /// Whether a message is to be delivered; notes what is needed to tell copies.
+    pub(super) fn admit(&mut self, via: Via, sid: u64, message: &Message) -> bool {
+        if self.handover.is_none() && self.settling.is_none() {
+            return true;
+        }
+        let grouped = self.subscriptions.is_grouped(sid);
+        let Some(handover) = &mut self.handover else {
+            return self.admit_settling(sid, grouped, message);
+        };
+        match via {
+            Via::Present => {
+                if handover.link.takes_operations() && !grouped {
+                    let surely =
+                        matches!(handover.step, Step::Witnessing { .. } | Step::Leaving { .. });
+                    handover.copies.deliver(sid, message, surely);
+                }
+                true
+            }
+            Via::Next => {
+                *handover.brought.entry(sid).or_default() += 1;
+                if grouped || handover.is_fresh(sid) {
+                    return true;
+                }
+                handover.aside.push((sid, message.clone()));
+                false
+            }
+        }
+    }
+
+    fn admit_settling(&mut self, sid: u64, grouped: bool, message: &Message) -> bool {
+        let Some(settling) = &mut self.settling else { return true };
+        *settling.brought.entry(sid).or_default() += 1;
+        if grouped || sid > settling.shared {
+            return true;
+        }
+        let verdict = match settling.broke {
+            true => settling.copies.judge_after_break(sid, message),
+            false => settling.copies.judge(sid, message),
+        };
+        match verdict {
+            Verdict::Copy => self.statistics.duplicates += 1,
+            Verdict::InDoubt => self.statistics.possible_duplicates += 1,
+            Verdict::News => {}
+        }
+        verdict != Verdict::Copy
+    }
+
+    /// The next transport is the present one from now on. If the present one broke off instead of
+    /// having been left, `broke` says why.
+    pub(super) fn promote(&mut self, broke: Option<DisconnectReason>) {
+        if let Some(handover) = &self.handover {
+            let turned = handover.has_turned();
+            let last = if turned { handover.turned_at } else { self.subscriptions.last_sid() };
+            self.tell_next_of_subscriptions(last);
+        }
+        let Some(handover) = self.handover.take() else { return };
+        self.end_questions();
+        let unconfirmed = self.outbound.reset();
+        self.statistics.unconfirmed += unconfirmed;
+        self.statistics.connects += 1;
+        let previous = core::mem::replace(&mut self.link, handover.link).info;
+        self.link.keepalive.start(self.now);
+        let broke_off = broke.is_some();
+        self.events.push_back(Event::HandedOver { broke, unconfirmed });
+
+        let question = self.next_question();
+        let mut settling = Settling {
+            question,
+            copies: handover.copies,
+            broke: broke_off,
+            shared: handover.shared,
+            brought: handover.brought,
+        };
+        let mut missed = Vec::new();
+        for (sid, message) in handover.aside {
+            if broke_off {
+                // They have been counted as brought already.
+                if let Verdict::Copy = settling.copies.judge_after_break(sid, &message) {
+                    self.statistics.duplicates += 1;
+                } else {
+                    missed.push((sid, message));
+                }
+            } else {
+                settling.copies.is_copy(sid, &message);
+                self.statistics.duplicates += 1;
+            }
+        }
+        self.settling = Some(settling);
+        for (sid, message) in missed {
+            if let Some(event) = self.deliver(sid, message) {
+                // Before what the delivery itself has queued, as its end.
+                self.events.push_back(event);
+            }
+        }
+        let purpose = Purpose::Handover { question };
+        self.link.keepalive.sent(Ping { purpose, at: self.now, covered: 0 });
+        encode::ping(&mut self.link.control);
+        self.ask_waiting_flushes();
+        self.tell_news_of(&previous);
+    }
+
+    /// No more copies can come: the server learns how many messages subscriptions are still to get.
+    fn settle(&mut self) {
+        let Some(settling) = self.settling.take() else { return };
+        for sid in self.subscriptions.sids() {
+            let brought = settling.brought.get(&sid).copied().unwrap_or_default();
+            if let Some(remaining) = self.subscriptions.recount(sid, brought) {
+                self.control(Via::Present, |out| encode::unsubscribe(out, sid, Some(remaining)));
+            }
+        }
+    }
+
+    /// Whether the next transport can take the place of the present one, which broke off.
+    pub(super) fn can_be_rescued(&self, reason: &DisconnectReason) -> bool {
+        *reason != DisconnectReason::ClosedByCaller
+            && self.handover.as_ref().is_some_and(|next| next.link.phase == Phase::Connected)
+    }
+
+    /// The next transport ended.
+    pub(super) fn next_closed(&mut self, closed: TransportClosed) {
+        let error = self.handover.as_mut().and_then(|handover| handover.link.fatal_error.take());
+        self.fail_handover(&DisconnectReason::TransportClosed { closed, error });
+    }
+
+    /// The next transport does not take the place of the present one, which goes on.
+    pub(super) fn fail_handover(&mut self, reason: &DisconnectReason) {
+        let Some(mut handover) = self.handover.take() else { return };
+        for ping in handover.link.keepalive.stop() {
+            if let Purpose::Drain { sid } = ping.purpose {
+                self.end_subscription(sid, EndReason::Drained);
+            }
+        }
+        if self.link.has_transport() && handover.has_turned() {
+            // What was the next one's is the present one's again, ahead of the messages that
+            // waited.
+            if handover.is_leaving() {
+                self.subscriptions.write(&mut self.link.control);
+            } else {
+                let (first, last) = (handover.turned_at, self.subscriptions.last_sid());
+                self.subscriptions.write_between(first, last, &mut self.link.control);
+            }
+            self.ask_waiting_flushes();
+        }
+        self.events.push_back(Event::HandoverFailed { reason: reason.clone() });
+    }
+
+    /// Nothing that was asked of the present transport will be answered any more.
+    pub(super) fn end_questions(&mut self) {
+        for ping in self.link.keepalive.stop() {
+            match ping.purpose {
+                Purpose::Flush(flush) => self.decide_flush(flush, Err(FlushError::Disconnected)),
+                // What was on its way will not come any more.
+                Purpose::Drain { sid } => self.end_subscription(sid, EndReason::Drained),
+                Purpose::Handshake | Purpose::KeepAlive | Purpose::Handover { .. } => {}
+            }
+        }
+    }
+}
