@@ -420,7 +420,7 @@ impl Client {
         }
         let shared = self.shared();
         shared.pool.borrow_mut().set_servers(addrs);
-        shared.inner.borrow_mut().choose_again = true;
+        shared.inner.borrow_mut().commands.choose_again = true;
         shared.wake_driver();
         Ok(())
     }
@@ -447,7 +447,19 @@ impl Client {
         let now = shared.runtime.platform.now();
         let mut inner = shared.inner.borrow_mut();
         inner.connection.reconnect(now);
-        inner.wake = true;
+        inner.commands.wake = true;
+        shared.wake_driver();
+    }
+
+    /// Asks the [`Credentials`](crate::Credentials) for another answer, and moves to a connection that
+    /// is made with it while the present one goes on: no message is lost, and none comes twice that
+    /// can be told from others. [`Event::HandedOver`] or [`Event::HandoverFailed`] tells how it went.
+    ///
+    /// Credentials that know when they want to be replaced see to it themselves. Does nothing while
+    /// there is no connection, as the next one asks them anyway.
+    pub fn renew_credentials(&self) {
+        let shared = self.shared();
+        shared.inner.borrow_mut().commands.renew = true;
         shared.wake_driver();
     }
 

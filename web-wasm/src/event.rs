@@ -49,6 +49,28 @@ pub enum Event {
         /// Which attempt it is since the last connection, from 1.
         attempt: u32,
     },
+    /// Another connection has taken the place of the one before, as a server was about to stop or a
+    /// credential to expire. Every subscription went on meanwhile.
+    HandedOver {
+        /// The address that was dialled.
+        server: ServerAddr,
+        /// The name that the server gives itself.
+        server_name: String,
+        /// Why the connection before broke off, if it did so before it was left: then messages
+        /// that were on their way over it may be lost.
+        broke: Option<DisconnectReason>,
+        /// How many messages were handed to it without the server's confirmation; none unless it
+        /// broke off.
+        unconfirmed: u64,
+    },
+    /// The connection was to be replaced by another one, which did not come to be. It goes on, and
+    /// the client tries again.
+    HandoverFailed {
+        /// The address that was dialled.
+        server: ServerAddr,
+        /// Why.
+        reason: DisconnectReason,
+    },
     /// The server is about to stop. The client moves if it knows another.
     LameDuckMode,
     /// The client is being drained: its subscriptions end, and then it closes.

@@ -45,10 +45,18 @@ pub(crate) struct Inner {
     pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
     pub(crate) publishers: Vec<Waker>,
     listeners: Vec<Weak<EventQueue>>,
-    /// Set by a handle that wants servers dialled at once.
+    pub(crate) commands: Commands,
+}
+
+/// What handles want of the driver.
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    /// Servers are dialled at once.
     pub(crate) wake: bool,
-    /// Set by a handle that changed the servers: the choice of the next is made again.
+    /// The servers have changed: the choice of the next is made again.
     pub(crate) choose_again: bool,
+    /// The credentials are asked anew, and the connection moves to one with their answer.
+    pub(crate) renew: bool,
 }
 
 impl Shared {
@@ -65,8 +73,7 @@ impl Shared {
             flushes: HashMap::new(),
             publishers: Vec::new(),
             listeners: Vec::new(),
-            wake: false,
-            choose_again: false,
+            commands: Commands::default(),
         };
         Self {
             options,
@@ -99,7 +106,7 @@ impl Shared {
         let now = self.runtime.platform.now();
         let mut inner = self.inner.borrow_mut();
         inner.connection.doubt(now);
-        inner.wake = true;
+        inner.commands.wake = true;
         drop(inner);
         self.wake_driver();
     }

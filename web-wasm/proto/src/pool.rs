@@ -30,9 +30,13 @@ impl Default for Backoff {
 impl Backoff {
     fn after_failures(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
         let doublings = failures.saturating_sub(1).min(20);
-        let full = self.base.saturating_mul(1 << doublings).min(self.max);
-        full / 2 + random_up_to(full / 2, rng)
+        jittered(self.base.saturating_mul(1 << doublings).min(self.max), rng)
     }
+}
+
+/// A random time between half of and all of `limit`.
+fn jittered(limit: Duration, rng: &mut fastrand::Rng) -> Duration {
+    limit / 2 + random_up_to(limit / 2, rng)
 }
 
 fn random_up_to(limit: Duration, rng: &mut fastrand::Rng) -> Duration {
@@ -54,8 +58,9 @@ pub struct Dial {
 /// The servers that are known: those that the caller named, and those that servers told of.
 ///
 /// [`ServerPool::next`] chooses the one that may be dialled soonest, in order among equals;
-/// then exactly one of [`ServerPool::connected`] and [`ServerPool::failed`] says how it went,
-/// and after `connected`, [`ServerPool::disconnected`] that it ended.
+/// then one of [`ServerPool::connected`] and [`ServerPool::failed`] says how it went, and after
+/// `connected`, [`ServerPool::disconnected`] that it ended. A server that has been taken out of the
+/// pool meanwhile is passed over.
 ///
 /// ```
 /// use nats_proto::{Backoff, Instant, ServerPool};
@@ -64,14 +69,12 @@ pub struct Dial {
 /// let mut pool = ServerPool::new(servers, true, Backoff::default(), None, 42);
 /// let first = pool.next(Instant::ORIGIN).unwrap();
 /// assert_eq!((first.addr.host(), first.attempt), ("n1", 1));
-/// pool.failed(Instant::ORIGIN);
+/// pool.failed(&first.addr, Instant::ORIGIN);
 /// assert_eq!(pool.next(Instant::ORIGIN).unwrap().addr.host(), "n2");
 /// ```
 #[derive(Debug)]
 pub struct ServerPool {
     servers: Vec<Server>,
-    /// Which one was dialled last; it may have been taken out of the pool since.
-    dialled: Option<ServerAddr>,
     backoff: Backoff,
     max_attempts: Option<u32>,
     attempts: u32,
@@ -117,7 +120,7 @@ impl ServerPool {
         if !retain_order {
             rng.shuffle(&mut servers);
         }
-        Self { servers, dialled: None, backoff, max_attempts, attempts: 0, rng }
+        Self { servers, backoff, max_attempts, attempts: 0, rng }
     }
 
     /// Puts these servers in the place of all that are known, in this order, and counts attempts
@@ -143,9 +146,12 @@ impl ServerPool {
         &self.servers
     }
 
-    /// Whether there is another server than the one dialled last.
-    pub fn has_other(&self) -> bool {
-        self.servers.iter().any(|server| Some(&server.addr) != self.dialled.as_ref())
+    /// The server that may be dialled soonest of all but `than`, for a move that is no attempt to
+    /// reconnect.
+    pub fn other(&mut self, than: &ServerAddr, now: Instant) -> Option<ServerAddr> {
+        let others = self.servers.iter().enumerate().filter(|(_, server)| server.addr != *than);
+        let (index, _) = others.min_by_key(|(_, server)| server.ready_at.max(now))?;
+        Some(self.take_turn(index).addr.clone())
     }
 
     /// What to dial next, or `None` when the pool is empty or `max_attempts` failed in a row.
@@ -168,58 +174,65 @@ impl ServerPool {
         Some(self.dial(index, now))
     }
 
-    /// It goes to the back, so that equals take turns.
     fn dial(&mut self, index: usize, now: Instant) -> Dial {
-        let server = self.servers.remove(index);
+        let server = self.take_turn(index);
         let (addr, wait) = (server.addr.clone(), server.ready_at - now);
-        self.servers.push(server);
-        self.dialled = Some(addr.clone());
         self.attempts = self.attempts.saturating_add(1);
         Dial { addr, wait, attempt: self.attempts }
     }
 
-    fn dialled(&mut self) -> Option<&mut Server> {
-        let dialled = self.dialled.as_ref()?;
-        self.servers.iter_mut().find(|server| server.addr == *dialled)
+    /// It goes to the back, so that equals take turns.
+    fn take_turn(&mut self, index: usize) -> &Server {
+        self.servers[index..].rotate_left(1);
+        &self.servers[self.servers.len() - 1]
     }
 
-    /// The server dialled last let the client in.
-    pub fn connected(&mut self) {
+    fn find(&mut self, addr: &ServerAddr) -> Option<&mut Server> {
+        self.servers.iter_mut().find(|server| server.addr == *addr)
+    }
+
+    /// A server let the client in.
+    pub fn connected(&mut self, addr: &ServerAddr) {
         self.attempts = 0;
-        if let Some(server) = self.dialled() {
+        if let Some(server) = self.find(addr) {
             server.failed_attempts = 0;
             server.did_connect = true;
         }
     }
 
-    /// The server dialled last was not reached, or did not let the client in.
-    pub fn failed(&mut self, now: Instant) {
+    /// A server was not reached, or did not let the client in.
+    pub fn failed(&mut self, addr: &ServerAddr, now: Instant) {
         let (backoff, mut rng) = (self.backoff, self.rng.fork());
-        if let Some(server) = self.dialled() {
+        if let Some(server) = self.find(addr) {
             server.failed_attempts = server.failed_attempts.saturating_add(1);
             server.ready_at = now + backoff.after_failures(server.failed_attempts, &mut rng);
         }
     }
 
-    /// The server dialled last will never let the client in: it is not dialled again. Says
-    /// whether others are left.
-    pub fn forget_last(&mut self) -> bool {
-        let dialled = self.dialled.take();
-        self.servers.retain(|server| Some(&server.addr) != dialled.as_ref());
+    /// A server will never let the client in: it is not dialled again. Says whether others are
+    /// left.
+    pub fn forget(&mut self, addr: &ServerAddr) -> bool {
+        self.servers.retain(|server| server.addr != *addr);
         !self.servers.is_empty()
     }
 
-    /// The connection to the server dialled last ended.
-    pub fn disconnected(&mut self, now: Instant) {
+    /// The connection to a server ended.
+    pub fn disconnected(&mut self, addr: &ServerAddr, now: Instant) {
         // Each of the others waits a little too: whatever ended one connection may have ended
         // a crowd of them at once.
         let rest = random_up_to(self.backoff.base, &mut self.rng);
         for server in &mut self.servers {
             server.ready_at = server.ready_at.max(now + rest / 2);
         }
-        if let Some(server) = self.dialled() {
+        if let Some(server) = self.find(addr) {
             server.ready_at = now + rest;
         }
+    }
+
+    /// A random time between half of and all of `limit`, for what a crowd of clients should not do in
+    /// step.
+    pub fn jittered(&mut self, limit: Duration) -> Duration {
+        jittered(limit, &mut self.rng)
     }
 
     /// Every server may be dialled at once: the network is back, or the page is shown again.
@@ -244,8 +257,9 @@ impl ServerPool {
         let mut changed = self.servers.len() != before;
         for addr in listed {
             if self.servers.iter().all(|server| server.addr != addr) {
-                // In front of the last, which is the one that is connected.
-                let at = self.servers.len().saturating_sub(1);
+                // In front of the one that is connected.
+                let connected = self.servers.iter().position(|server| server.addr == *via);
+                let at = connected.unwrap_or(self.servers.len());
                 self.servers.insert(at, Server::new(addr, true));
                 changed = true;
             }
@@ -292,15 +306,15 @@ mod tests {
         for _ in 0..2 {
             let dial = pool.next(at(0)).unwrap();
             assert_eq!(dial.wait, Duration::ZERO);
+            pool.failed(&dial.addr, at(0));
             seen.push((dial.addr, dial.attempt));
-            pool.failed(at(0));
         }
         assert_eq!(seen, [(addr("ws://a"), 1), (addr("ws://b"), 2)]);
         let third = pool.next(at(0)).unwrap();
         assert!(third.wait >= Duration::from_millis(125), "{third:?}");
         assert_eq!(third.attempt, 3);
-        pool.connected();
-        pool.disconnected(at(0));
+        pool.connected(&third.addr);
+        pool.disconnected(&third.addr, at(0));
         assert_eq!(pool.next(at(0)).unwrap().attempt, 1);
     }
 
@@ -311,7 +325,7 @@ mod tests {
         let mut longest = Duration::ZERO;
         for failures in 1..=12u32 {
             now = now + pool.next(now).unwrap().wait;
-            pool.failed(now);
+            pool.failed(&addr("ws://a"), now);
             let full = Duration::from_millis(250 << (failures - 1).min(5));
             let mut probe = pool.next(now).unwrap();
             pool.attempts -= 1;
@@ -326,9 +340,9 @@ mod tests {
     #[test]
     fn after_a_break_another_server_comes_first_and_soon() {
         let mut pool = pool(&["ws://a", "ws://b"]);
-        pool.next(at(0)).unwrap();
-        pool.connected();
-        pool.disconnected(at(5_000));
+        let first = pool.next(at(0)).unwrap().addr;
+        pool.connected(&first);
+        pool.disconnected(&first, at(5_000));
         let dial = pool.next(at(5_000)).unwrap();
         assert_eq!(dial.addr, addr("ws://b"));
         assert!(dial.wait <= Duration::from_millis(125));
@@ -339,7 +353,7 @@ mod tests {
         let mut pool = ServerPool::new([addr("ws://a")], true, Backoff::default(), Some(2), 1);
         for _ in 0..2 {
             assert!(pool.next(at(0)).is_some());
-            pool.failed(at(0));
+            pool.failed(&addr("ws://a"), at(0));
         }
         assert_eq!(pool.next(at(60_000)), None);
         assert_eq!(ServerPool::new([], true, Backoff::default(), None, 1).next(at(0)), None);
@@ -349,33 +363,28 @@ mod tests {
     fn a_server_that_is_forgotten_is_not_dialled_again() {
         let mut pool = pool(&["ws://a", "ws://b"]);
         assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://a"));
-        assert!(pool.forget_last());
+        assert!(pool.forget(&addr("ws://a")));
         assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://b"));
-        assert!(!pool.forget_last());
+        assert!(!pool.forget(&addr("ws://b")));
         assert_eq!(pool.next(at(0)), None);
     }
 
     #[test]
     fn a_new_list_keeps_what_is_known_of_those_that_stay() {
         let mut pool = pool(&["ws://a", "ws://b"]);
-        assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://a"));
-        pool.failed(at(0));
-        assert_eq!(pool.next(at(0)).unwrap().addr, addr("ws://b"));
-        pool.connected();
+        pool.failed(&addr("ws://a"), at(0));
+        pool.connected(&addr("ws://b"));
         pool.set_servers([addr("ws://c"), addr("ws://a"), addr("ws://c")]);
         assert_eq!(addrs(&pool), [addr("ws://c"), addr("ws://a")]);
         assert_eq!(pool.servers()[1].failed_attempts, 1);
-        assert!(pool.has_other());
         // The end of a connection to a server that is no longer in the pool is nobody's fault.
-        pool.disconnected(at(0));
-        pool.failed(at(0));
+        pool.disconnected(&addr("ws://b"), at(0));
+        pool.failed(&addr("ws://b"), at(0));
         assert!(pool.servers().iter().all(|server| server.failed_attempts <= 1));
         let dial = pool.next(at(9_000)).unwrap();
         assert_eq!((dial.addr, dial.attempt), (addr("ws://c"), 1));
-        pool.connected();
+        pool.connected(&addr("ws://c"));
         assert!(pool.servers().iter().any(|server| server.did_connect));
-        pool.set_servers([addr("ws://c")]);
-        assert!(!pool.has_other());
     }
 
     #[test]
@@ -389,7 +398,7 @@ mod tests {
         );
         let dial = pool.next_at(&addr("ws://c"), at(0)).unwrap();
         assert_eq!((dial.addr, dial.attempt), (addr("ws://c"), 1));
-        pool.failed(at(0));
+        pool.failed(&addr("ws://c"), at(0));
         assert_eq!(pool.next_at(&addr("ws://stranger"), at(0)), None);
         let again = pool.next_at(&addr("ws://c"), at(0)).unwrap();
         assert!(again.wait >= Duration::from_millis(125), "{again:?}");
@@ -397,10 +406,24 @@ mod tests {
     }
 
     #[test]
+    fn another_server_is_found_for_a_move() {
+        let mut pool = pool(&["ws://a", "ws://b", "ws://c"]);
+        let here = pool.next(at(0)).unwrap().addr;
+        pool.connected(&here);
+        assert_eq!(pool.other(&here, at(0)), Some(addr("ws://b")));
+        pool.failed(&addr("ws://b"), at(0));
+        assert_eq!(pool.other(&here, at(0)), Some(addr("ws://c")));
+        pool.failed(&addr("ws://c"), at(0));
+        assert_eq!(pool.next(at(60_000)).unwrap().attempt, 1, "a move is no attempt");
+        assert!(pool.forget(&addr("ws://b")) && pool.forget(&addr("ws://c")));
+        assert_eq!(pool.other(&here, at(60_000)), None);
+    }
+
+    #[test]
     fn gossip_adds_and_forgets_but_keeps_what_was_named() {
         let mut pool = pool(&["ws://a:1/x", "ws://b:1/x"]);
         let via = pool.next(at(0)).unwrap().addr;
-        pool.connected();
+        pool.connected(&via);
         let urls = |list: &[&str]| list.iter().map(|url| String::from(*url)).collect::<Vec<_>>();
         assert!(pool.discovered(&via, &urls(&["a:1", "c:1", "not an address"])));
         assert!(!pool.discovered(&via, &urls(&["a:1", "c:1"])));

@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod key;
 
 use core::future::Future;
+use core::time::Duration;
 use std::rc::Rc;
 
 use nats_proto::ServerError;
@@ -27,6 +28,13 @@ pub trait Credentials {
     /// The server refused, or ended, what the last answer was accepted for. A provider that
     /// keeps a credential forgets it here, lest it offer it again.
     fn refused(&self, _error: &ServerError) {}
+
+    /// How long from now on the last answer is to be used. Then the client asks for another one, and
+    /// moves to a connection that is made with it before it leaves the present one. `None`, the
+    /// default, is as long as the server lets it.
+    fn renew_after(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl<T: Credentials + ?Sized> Credentials for Rc<T> {
@@ -36,6 +44,10 @@ impl<T: Credentials + ?Sized> Credentials for Rc<T> {
 
     fn refused(&self, error: &ServerError) {
         (**self).refused(error);
+    }
+
+    fn renew_after(&self) -> Option<Duration> {
+        (**self).renew_after()
     }
 }
 

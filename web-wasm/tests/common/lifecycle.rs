@@ -1,11 +1,13 @@
 //! A connection from its beginning to its end.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use web_wasm::{
-    ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError, PublishError,
-    RequestError, ServerAddrError, State, SubscribeError,
+    Auth, AuthError, ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError,
+    PublishError, RequestError, ServerAddrError, State, SubscribeError, UserKey,
 };
 
 use super::{client, expect_event, next, unique};
@@ -214,4 +216,109 @@ pub(crate) async fn subprotocols() {
         let refused = env::connect(ConnectOptions::new().subprotocols(names)).await.err();
         assert_eq!(refused, Some(ConnectError::InvalidSubprotocol(wrong.into())));
     }
+}
+
+/// A connection takes the place of another, again and again, in the midst of traffic in both
+/// directions: nothing is lost, nothing comes twice, and everything keeps its order.
+pub(crate) async fn handing_over() {
+    const HANDOVERS: usize = 10;
+    let client = client("handing_over").await;
+    let witness = super::client("handing_over witness").await;
+    let mut events = client.events();
+    let (down, up) = (unique(&client, "down"), unique(&client, "up"));
+    let asked = unique(&client, "asked");
+    let mut received = client.subscribe(&*down).await.unwrap();
+    let mut worked = client.queue_subscribe(&*down, "workers").await.unwrap();
+    let mut heard = witness.subscribe(&*up).await.unwrap();
+    let mut questions = witness.subscribe(&*asked).await.unwrap();
+    let responder = witness.clone();
+    env::spawn(async move {
+        while let Some(question) = questions.next().await {
+            responder.publish(question.reply.unwrap(), question.payload).await.unwrap();
+        }
+    });
+    for peer in [&client, &witness] {
+        peer.flush().await.unwrap();
+    }
+    let sent = Rc::new(Cell::new(0u32));
+    let stop = Rc::new(Cell::new(false));
+    let traffic = async {
+        while !stop.get() {
+            for _ in 0..20 {
+                let number = sent.replace(sent.get() + 1);
+                witness.publish(&*down, number.to_string().into()).await.unwrap();
+                client.publish(&*up, number.to_string().into()).await.unwrap();
+            }
+            let answer = client.request(&*asked, "?".into()).await.unwrap();
+            assert_eq!(&answer.payload[..], b"?");
+            env::pause(1).await;
+        }
+    };
+    let moves = async {
+        let here = client.server().unwrap();
+        for _ in 0..HANDOVERS {
+            client.renew_credentials();
+            let event = expect_event(&mut events, |_| true).await;
+            let Event::HandedOver { server, server_name, broke: None, unconfirmed: 0 } = event
+            else {
+                panic!("{event:?}")
+            };
+            assert_eq!((server, &*server_name), (here.clone(), "test-server"));
+            client.flush().await.unwrap();
+        }
+        stop.set(true);
+    };
+    env::within(futures_util::future::join(traffic, moves)).await;
+    let sent = sent.get();
+    assert!(sent > 0);
+    let payload = |number: u32| number.to_string().into_bytes();
+    for number in 0..sent {
+        assert_eq!(next(&mut received).await.payload[..], payload(number), "of {sent}");
+        assert_eq!(next(&mut heard).await.payload[..], payload(number), "of {sent}");
+    }
+    let mut workers = Vec::new();
+    for _ in 0..sent {
+        workers.push(next(&mut worked).await.payload);
+    }
+    workers.sort_unstable_by_key(|number| (number.len(), number.clone()));
+    assert_eq!(workers, (0..sent).map(payload).collect::<Vec<_>>());
+    client.flush().await.unwrap();
+    assert_eq!((received.pending(), heard.pending(), worked.pending()), (0, 0, 0));
+    let statistics = client.statistics();
+    assert_eq!(statistics.connects, 1 + HANDOVERS as u64);
+    assert_eq!((statistics.unconfirmed, statistics.possible_duplicates), (0, 0));
+    assert_eq!(client.connection_state(), State::Connected);
+    client.close().await.unwrap();
+    witness.close().await.unwrap();
+}
+
+/// When another connection can't be had the present one goes on.
+pub(crate) async fn handing_over_in_vain() {
+    let key = Rc::new(UserKey::generate().unwrap());
+    let asked = Rc::new(Cell::new(0));
+    let count = Rc::clone(&asked);
+    let options = ConnectOptions::new().auth_callback(move |_| {
+        count.set(count.get() + 1);
+        let first = count.get() == 1;
+        let answer = key.public_key();
+        async move {
+            match first {
+                true => Ok(Auth { user: Some(answer), ..Auth::default() }),
+                false => Err(AuthError::fatal("no more")),
+            }
+        }
+    });
+    let client = env::connect(options).await.unwrap();
+    let mut events = client.events();
+    let subject = unique(&client, "steady");
+    let mut subscriber = client.subscribe(&*subject).await.unwrap();
+    client.renew_credentials();
+    let event = expect_event(&mut events, |_| true).await;
+    let reason = DisconnectReason::Credentials("no more".into());
+    assert_eq!(event, Event::HandoverFailed { server: client.server().unwrap(), reason });
+    assert_eq!(asked.get(), 2);
+    client.publish(&*subject, "still here".into()).await.unwrap();
+    assert_eq!(&next(&mut subscriber).await.payload[..], b"still here");
+    assert_eq!(client.statistics().connects, 1);
+    client.close().await.unwrap();
 }

@@ -58,7 +58,8 @@ macro_rules! scenarios {
             publish_and_subscribe many_messages large_payloads backpressure names_are_checked requests
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
-            expiring_credentials requests_with_an_own_inbox server_pools subprotocols);
+            expiring_credentials requests_with_an_own_inbox server_pools subprotocols
+            handing_over handing_over_in_vain);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

@@ -234,6 +234,15 @@ impl NatsServer {
         }
     }
 
+    /// Has the server send its clients away before it stops.
+    pub(crate) fn lame_duck(&self) {
+        if let Some(child) = &*self.child.borrow() {
+            let mut kill = Command::new("kill");
+            let sent = kill.args(["-s", "USR2", &child.id().to_string()]).status().unwrap();
+            assert!(sent.success());
+        }
+    }
+
     /// Starts the server again.
     pub(crate) fn restart(&self) {
         self.kill();

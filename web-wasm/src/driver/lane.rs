@@ -1,0 +1,86 @@
+//! One transport and its sign-in.
+
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::rc::Rc;
+
+use nats_proto::connection::{Auth, Challenge, Via};
+use nats_proto::{Connection, Instant, ServerAddr};
+
+use crate::credentials::{AuthError, Credentials};
+use crate::platform::LocalBoxFuture;
+use crate::transport::{Transport, TransportEvent, Writable};
+
+/// How large a websocket message the client makes of many small NATS messages.
+const FRAME: usize = 64 * 1024;
+
+/// How soon a transport that was full is asked again.
+const RETRY_WRITE: Duration = Duration::from_millis(4);
+
+/// Websocket close code of a client that leaves as it should (RFC 6455 §7.4.1).
+const NORMAL_CLOSURE: u16 = 1000;
+
+/// A transport, where it leads, and who the client says it is there. Dropping it closes it.
+pub(super) struct Lane {
+    pub(super) server: ServerAddr,
+    transport: Box<dyn Transport>,
+    auth: Option<LocalBoxFuture<'static, Result<Auth, AuthError>>>,
+    /// Who the client last said that it is, without the signature.
+    pub(super) offered: Auth,
+    /// When a full transport is asked again.
+    pub(super) write_at: Option<Instant>,
+}
+
+impl Lane {
+    pub(super) fn new(server: ServerAddr, transport: Box<dyn Transport>) -> Self {
+        Self { server, transport, auth: None, offered: Auth::default(), write_at: None }
+    }
+
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
+        self.transport.poll_event(cx)
+    }
+
+    /// Asks the credentials who the client is.
+    pub(super) fn ask(&mut self, credentials: &Rc<dyn Credentials>, challenge: Challenge) {
+        let credentials = Rc::clone(credentials);
+        self.auth = Some(Box::pin(async move { credentials.authenticate(challenge).await }));
+    }
+
+    /// Their answer, when it is there.
+    pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Auth, AuthError>> {
+        let Some(auth) = &mut self.auth else { return Poll::Pending };
+        let answer = auth.as_mut().poll(cx);
+        if answer.is_ready() {
+            self.auth = None;
+        }
+        if let Poll::Ready(Ok(auth)) = &answer {
+            self.offered = Auth { signature: None, ..auth.clone() };
+        }
+        answer
+    }
+
+    /// Moves what the connection has to send, as far as the transport takes it.
+    pub(super) fn transmit(&mut self, connection: &mut Connection, via: Via, now: Instant) {
+        self.write_at = None;
+        loop {
+            match self.transport.writable() {
+                Writable::Now => match connection.poll_transmit(via, FRAME) {
+                    Some(bytes) => self.transport.send(&bytes),
+                    None => break,
+                },
+                Writable::AskAgain => {
+                    if connection.has_outbound(via) {
+                        self.write_at = Some(now + RETRY_WRITE);
+                    }
+                    break;
+                }
+                Writable::WhenOpen => break,
+            }
+        }
+    }
+
+    /// Begins the closing handshake; then the transport is let go.
+    pub(super) fn close(mut self) {
+        self.transport.close(NORMAL_CLOSURE, "");
+    }
+}
