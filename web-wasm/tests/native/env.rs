@@ -278,8 +278,15 @@ fn nats_server() -> PathBuf {
     if own.exists() { own } else { "nats-server".into() }
 }
 
+/// A port that nobody listens on, and that the system gives to no outgoing connection before a
+/// server has taken it.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    loop {
+        let port = fastrand::u16(10_000..20_000);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A listener for a server that misbehaves: accepts websockets and hands them to `behave`.

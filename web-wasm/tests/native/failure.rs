@@ -469,7 +469,18 @@ async fn a_lame_duck_is_left_without_a_gap() {
         let feeder = env::connect_to(impatient(), &other.url()).await.unwrap();
         let mut events = client.events();
         let mut subscriber = client.subscribe("updates").await.unwrap();
+        // The interest in what was subscribed to later has spread to the other node after that in
+        // the updates.
+        let mut ready = client.subscribe("ready").await.unwrap();
         knows_both(&client).await;
+        env::within(async {
+            while ready.pending() == 0 {
+                feeder.publish("ready", "?".into()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        ready.unsubscribe();
         lame.lame_duck();
         let sent = Cell::new(0u32);
         let stop = Cell::new(false);
