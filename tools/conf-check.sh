@@ -7,8 +7,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
 make_scratch
-mkdir "$scratch/nats-conf"
-(cd nats-conf && tar --exclude ./generated -cf - .) | tar -xf - -C "$scratch/nats-conf"
+copy_nats_conf "$scratch/nats-conf"
 
 cargo build --quiet --package api
 client=$(free_port)

@@ -146,3 +146,9 @@ start_nats_server() {
     die "nats-server does not start with $(basename -- "$conf")"
   }
 }
+
+# copy_nats_conf DIR: nats-conf as a fresh checkout has it, without what was generated.
+copy_nats_conf() {
+  mkdir "$1"
+  tar --exclude ./generated -C "$root/nats-conf" -cf - . | tar -xf - -C "$1"
+}

@@ -48,9 +48,14 @@ mod subscriber;
 pub mod transport;
 
 pub use client::{Client, State};
+#[cfg(any(target_arch = "wasm32", test))]
+pub use credentials::grant::{Grant, HttpCredentialsError};
 #[cfg(target_arch = "wasm32")]
-pub use credentials::http::{Grant, HttpCredentials, HttpCredentialsError};
+pub use credentials::http::HttpCredentials;
 pub use credentials::key::{UserKey, UserKeyError};
+#[cfg(target_arch = "wasm32")]
+pub use credentials::page_key::{Custody, PageKey, PageKeyError};
+pub use credentials::signer::Signer;
 pub use credentials::{AuthError, Credentials};
 pub use error::ConnectError;
 pub use event::{Event, Events};

@@ -9,7 +9,7 @@ use nats_proto::connection::{Auth, Challenge, Config};
 use nats_proto::{Backoff, Server, ServerAddr, ServerAddrError, ServerInfo, ServerPool};
 
 use crate::client::Client;
-use crate::credentials::key::UserKey;
+use crate::credentials::signer::Signer;
 use crate::credentials::{AuthError, Callback, Credentials, Fixed, Signed};
 use crate::error::ConnectError;
 use crate::platform::Runtime;
@@ -124,13 +124,13 @@ impl ConnectOptions {
 
     /// The client is the user of this JWT, and holds its key.
     #[must_use]
-    pub fn jwt(self, jwt: impl Into<String>, key: Rc<UserKey>) -> Self {
+    pub fn jwt(self, jwt: impl Into<String>, key: Rc<impl Signer + 'static>) -> Self {
         self.credentials(Signed { jwt: Some(jwt.into()), key })
     }
 
     /// The client holds this key, which the server knows.
     #[must_use]
-    pub fn nkey(self, key: Rc<UserKey>) -> Self {
+    pub fn nkey(self, key: Rc<impl Signer + 'static>) -> Self {
         self.credentials(Signed { jwt: None, key })
     }
 

@@ -11,26 +11,17 @@
 )]
 
 mod common;
+#[path = "browser/credentials.rs"]
+mod credentials;
 #[path = "browser/env.rs"]
 mod env;
-
-use std::rc::Rc;
 
 use futures_util::StreamExt;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web_wasm::{Challenge, ConnectOptions, HttpCredentials, HttpCredentialsError, UserKey};
+use web_wasm::ConnectOptions;
 
 scenarios!(wasm_bindgen_test, env::here);
-
-#[wasm_bindgen_test]
-fn keys_come_from_the_browsers_randomness() {
-    let (first, second) = (UserKey::generate().unwrap(), UserKey::generate().unwrap());
-    assert_ne!(first.public_key(), second.public_key());
-    assert_eq!(first.public_key().len(), 56);
-    let challenge = Challenge { nonce: Some("abc".into()), auth_required: true };
-    assert_eq!(first.answer(&challenge, None).unwrap().signature.unwrap().len(), 86);
-}
 
 /// What a connection took is given back: closures, timers, sockets, buffers.
 #[wasm_bindgen_test]
@@ -89,12 +80,4 @@ async fn tests_the_connection(target: &web_sys::EventTarget, event: &str) {
     happen();
     gloo_timers::future::TimeoutFuture::new(20).await;
     assert_eq!(client.statistics(), closed);
-}
-
-#[wasm_bindgen_test]
-async fn an_api_that_is_not_there_is_named() {
-    let key = Rc::new(UserKey::generate().unwrap());
-    let credentials = HttpCredentials::new("http://127.0.0.1:9/v1/credentials", Rc::clone(&key));
-    let error = env::within(credentials.grant()).await.unwrap_err();
-    assert!(matches!(error, HttpCredentialsError::Unreachable(_)), "{error:?}");
 }

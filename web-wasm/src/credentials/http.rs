@@ -5,9 +5,11 @@ use core::time::Duration;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Promise, global};
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use js_sys::{Date, Promise, global};
+use nats_proto::ServerError;
 use nats_proto::connection::{Auth, Challenge};
-use nats_proto::{Instant, ServerError};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -16,108 +18,75 @@ use web_sys::{
     WorkerGlobalScope,
 };
 
+use super::grant::{Grant, HttpCredentialsError, Keeper};
+use super::signer::{self, Signer};
 use super::{AuthError, Credentials};
-use crate::credentials::key::UserKey;
-use crate::platform::browser::Browser;
-use crate::platform::{LocalBoxFuture, Platform};
+use crate::platform::LocalBoxFuture;
 
 /// How long the API may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// What an API grants: a JWT about the page's key, and what goes with it.
-///
-/// `Debug` does not show the JWT.
-#[derive(Clone, Deserialize)]
-#[non_exhaustive]
-pub struct Grant {
-    jwt: String,
-    /// When the JWT expires, in seconds since 1970 on the API's clock.
-    pub expires_at: u64,
-    /// What the API's clock said, in seconds since 1970.
-    pub server_time: u64,
-    /// For how many seconds the JWT is good.
-    pub ttl: u64,
-    /// After how many seconds a new one should be asked for.
-    pub refresh_after: u64,
-    /// What the client's inboxes have to begin with.
-    pub inbox_prefix: String,
-    /// The websocket listeners that accept the JWT.
-    pub servers: Vec<String>,
-}
-
-impl fmt::Debug for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
-            .field("expires_at", &self.expires_at)
-            .field("ttl", &self.ttl)
-            .field("inbox_prefix", &self.inbox_prefix)
-            .field("servers", &self.servers)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why an API granted nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HttpCredentialsError {
-    /// The API was not reached, or did not answer in time.
-    #[error("the API was not reached: {0}")]
-    Unreachable(String),
-    /// The API said no (401 or 403): asking again will not help.
-    #[error("the API refused ({status}): {detail}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The API's stable code for the reason.
-        code: String,
-        /// The API's words.
-        detail: String,
-    },
-    /// The API could not, this time or for this request.
-    #[error("the API failed ({status}): {detail}")]
-    Failed {
-        /// The HTTP status.
-        status: u16,
-        /// The API's stable code for the reason; empty if it gave none.
-        code: String,
-        /// The API's words.
-        detail: String,
-    },
-    /// The API's answer is not what it should be.
-    #[error("the API's answer is malformed: {0}")]
-    Malformed(String),
-}
-
 /// Asks an API for a credential, and keeps it while it is fresh.
 ///
-/// The page's key signs the server's challenge; only its public part goes to the API. A grant
-/// serves several connections, so that clients who reconnect all at once do not besiege the
-/// API; it is replaced when [`Grant::refresh_after`] has passed, or the server refuses it.
-#[derive(Debug)]
+/// The page's key signs the server's challenge; only its public part goes to the API. A grant serves
+/// several connections, and clients that ask at the same moment share one question, so that clients
+/// who reconnect all at once do not besiege the API.
+///
+/// A grant is replaced when about [`Grant::refresh_after`] has passed, by chance up to a tenth of its
+/// life earlier or later: the client then moves to a connection with the new one before it leaves the
+/// old. While the API fails it is asked less and less often, and not before the moment that its
+/// `Retry-After` names. When it refuses (401 or 403) the client closes once its credential has
+/// expired.
+///
+/// `Debug` shows no token.
 pub struct HttpCredentials {
-    endpoint: String,
-    key: Rc<UserKey>,
-    browser: Browser,
-    held: RefCell<Option<Held>>,
+    api: Rc<Api>,
+    keeper: RefCell<Keeper>,
+    /// The question that is on its way, shared by all who wait for the answer.
+    asking: RefCell<Option<Asking>>,
 }
 
-#[derive(Clone, Debug)]
-struct Held {
-    grant: Grant,
-    since: Instant,
+#[derive(Clone)]
+struct Asking {
+    at: Duration,
+    answer: Shared<LocalBoxFuture<'static, Result<Grant, Failure>>>,
 }
 
-impl Held {
-    fn age(&self, now: Instant) -> u64 {
-        (now - self.since).as_secs()
+/// Why there is no grant, and for how long the API wants to be left alone.
+#[derive(Clone)]
+struct Failure {
+    error: HttpCredentialsError,
+    retry_after: Option<Duration>,
+}
+
+impl From<HttpCredentialsError> for Failure {
+    fn from(error: HttpCredentialsError) -> Self {
+        Self { error, retry_after: None }
     }
+}
+
+/// The wall clock, as the time since 1970.
+fn wall_clock() -> Duration {
+    Duration::try_from_secs_f64(Date::now() / 1_000.0).unwrap_or_default()
 }
 
 impl HttpCredentials {
     /// Credentials for `key` from the API's `endpoint`, such as `/v1/credentials`.
-    pub fn new(endpoint: impl Into<String>, key: Rc<UserKey>) -> Self {
-        let browser = Browser::new();
-        Self { endpoint: endpoint.into(), key, browser, held: RefCell::new(None) }
+    pub fn new(endpoint: impl Into<String>, key: Rc<impl Signer + 'static>) -> Self {
+        let api = Api { endpoint: endpoint.into(), bearer: RefCell::new(None), key };
+        Self {
+            api: Rc::new(api),
+            keeper: RefCell::new(Keeper::default()),
+            asking: RefCell::new(None),
+        }
+    }
+
+    /// Sends this bearer token with each question, for an API that wants to know who asks. It can be
+    /// replaced at any time, as when the visitor's login was renewed; the API is then asked again
+    /// even if it failed before.
+    pub fn set_bearer(&self, token: impl Into<String>) {
+        self.api.bearer.replace(Some(token.into()));
+        self.keeper.borrow_mut().hope();
     }
 
     /// The grant that is held if it is fresh, else a new one; while the API is away, the one
@@ -129,31 +98,127 @@ impl HttpCredentials {
     /// # Cancel safety
     /// Dropping the future abandons the request; the grant that is held stays.
     pub async fn grant(&self) -> Result<Grant, HttpCredentialsError> {
-        let held = self.held.borrow().clone();
-        let now = self.browser.now();
-        if let Some(held) = held.as_ref().filter(|held| held.age(now) < held.grant.refresh_after) {
-            return Ok(held.grant.clone());
+        if let Some(fresh) = self.keeper.borrow().fresh(wall_clock()) {
+            return Ok(fresh.clone());
         }
-        match (self.fetch().await, held) {
-            (Ok(grant), _) => {
-                // The time that the request took counts against the grant.
-                self.held.replace(Some(Held { grant: grant.clone(), since: now }));
-                Ok(grant)
-            }
-            (Err(HttpCredentialsError::Refused { status, code, detail }), _) => {
-                self.held.replace(None);
-                Err(HttpCredentialsError::Refused { status, code, detail })
-            }
-            (Err(_), Some(held)) if held.age(now) + 1 < held.grant.ttl => Ok(held.grant),
-            (Err(error), _) => Err(error),
-        }
+        let answer = self.ask().await;
+        let good = self.keeper.borrow().good(wall_clock()).cloned();
+        answer.or_else(|error| good.ok_or(error))
     }
 
-    async fn fetch(&self) -> Result<Grant, HttpCredentialsError> {
+    /// A grant that was made just now.
+    async fn new_grant(&self) -> Result<Grant, HttpCredentialsError> {
+        if let Some(new) = self.keeper.borrow().just_granted(wall_clock()) {
+            return Ok(new.clone());
+        }
+        self.ask().await
+    }
+
+    /// Asks the API, or waits with those who have.
+    async fn ask(&self) -> Result<Grant, HttpCredentialsError> {
+        let now = wall_clock();
+        self.keeper.borrow().may_ask(now)?;
+        // One that everybody has given up waiting for is no news any more.
+        let known = self.asking.borrow().clone().filter(|asking| now < asking.at + PATIENCE);
+        let asking = known.unwrap_or_else(|| {
+            let api = Rc::clone(&self.api);
+            let answer: LocalBoxFuture<'static, _> = Box::pin(async move { api.ask().await });
+            let asking = Asking { at: now, answer: answer.shared() };
+            self.asking.replace(Some(asking.clone()));
+            asking
+        });
+        let answer = asking.answer.clone().await;
+        // The first of those who waited takes it in.
+        let first =
+            self.asking.borrow().as_ref().is_some_and(|known| known.answer.ptr_eq(&asking.answer));
+        if first {
+            self.asking.replace(None);
+            let (mut keeper, chance) = (self.keeper.borrow_mut(), js_sys::Math::random());
+            match answer.clone() {
+                Ok(grant) => keeper.granted(grant, asking.at, chance),
+                Err(Failure { error, retry_after }) => {
+                    keeper.failed(error, retry_after, wall_clock(), chance);
+                }
+            }
+        }
+        answer.map_err(|failure| failure.error)
+    }
+
+    async fn answer(
+        &self,
+        challenge: &Challenge,
+        grant: Result<Grant, HttpCredentialsError>,
+    ) -> Result<Auth, AuthError> {
+        let grant = grant.map_err(|error| match error {
+            HttpCredentialsError::Refused { .. } => AuthError::fatal(error.to_string()),
+            error => AuthError::new(error.to_string()),
+        })?;
+        signer::answer(&*self.api.key, challenge, Some(grant.jwt)).await
+    }
+}
+
+impl Credentials for HttpCredentials {
+    fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        Box::pin(async move { self.answer(&challenge, self.grant().await).await })
+    }
+
+    fn renew(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        Box::pin(async move { self.answer(&challenge, self.new_grant().await).await })
+    }
+
+    fn refused(&self, _: &ServerError) {
+        self.keeper.borrow_mut().forget();
+    }
+
+    fn renew_after(&self) -> Option<Duration> {
+        self.keeper.borrow().renew_after(wall_clock())
+    }
+}
+
+impl fmt::Debug for HttpCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpCredentials")
+            .field("endpoint", &self.api.endpoint)
+            .field("key", &self.api.key.public_key())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The API, and who asks it.
+struct Api {
+    endpoint: String,
+    bearer: RefCell<Option<String>>,
+    key: Rc<dyn Signer>,
+}
+
+impl Api {
+    async fn ask(&self) -> Result<Grant, Failure> {
+        let response = self.post().await?;
+        let retry_after = retry_after(&response);
+        let unreachable = |error: JsValue| HttpCredentialsError::Unreachable(words(&error));
+        let text = JsFuture::from(response.text().map_err(unreachable)?).await;
+        let text = text.map_err(unreachable)?.as_string().unwrap_or_default();
+        if response.ok() {
+            let grant = serde_json::from_str(&text);
+            return Ok(grant.map_err(|error| HttpCredentialsError::Malformed(error.to_string()))?);
+        }
+        let status = response.status();
+        let Problem { code, detail } = serde_json::from_str(&text).unwrap_or_default();
+        let error = match status {
+            401 | 403 => HttpCredentialsError::Refused { status, code, detail },
+            _ => HttpCredentialsError::Failed { status, code, detail },
+        };
+        Err(Failure { error, retry_after })
+    }
+
+    async fn post(&self) -> Result<Response, HttpCredentialsError> {
         let unreachable = |error: JsValue| HttpCredentialsError::Unreachable(words(&error));
         let body = serde_json::json!({ "nkey": self.key.public_key() }).to_string();
         let headers = Headers::new().map_err(unreachable)?;
         headers.set("Content-Type", "application/json").map_err(unreachable)?;
+        if let Some(bearer) = &*self.bearer.borrow() {
+            headers.set("Authorization", &format!("Bearer {bearer}")).map_err(unreachable)?;
+        }
         let init = RequestInit::new();
         init.set_method("POST");
         init.set_headers(&headers);
@@ -163,36 +228,14 @@ impl HttpCredentials {
         let patience = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
         init.set_signal(Some(&AbortSignal::timeout_with_u32(patience)));
         let response = JsFuture::from(fetch(&self.endpoint, &init)?).await.map_err(unreachable)?;
-        let response: Response = response.dyn_into().map_err(unreachable)?;
-        let text = JsFuture::from(response.text().map_err(unreachable)?).await;
-        let text = text.map_err(unreachable)?.as_string().unwrap_or_default();
-        if response.ok() {
-            return serde_json::from_str(&text)
-                .map_err(|error| HttpCredentialsError::Malformed(error.to_string()));
-        }
-        let status = response.status();
-        let Problem { code, detail } = serde_json::from_str(&text).unwrap_or_default();
-        Err(match status {
-            401 | 403 => HttpCredentialsError::Refused { status, code, detail },
-            _ => HttpCredentialsError::Failed { status, code, detail },
-        })
+        response.dyn_into().map_err(unreachable)
     }
 }
 
-impl Credentials for HttpCredentials {
-    fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
-        Box::pin(async move {
-            let grant = self.grant().await.map_err(|error| match error {
-                HttpCredentialsError::Refused { .. } => AuthError::fatal(error.to_string()),
-                error => AuthError::new(error.to_string()),
-            })?;
-            self.key.answer(&challenge, Some(grant.jwt))
-        })
-    }
-
-    fn refused(&self, _: &ServerError) {
-        self.held.replace(None);
-    }
+/// For how long the API wants to be left alone, in seconds (RFC 9110 §10.2.3; a date is not read).
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get("Retry-After").ok()??;
+    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The problem details (RFC 9457) of an API's answer, as far as they matter here.

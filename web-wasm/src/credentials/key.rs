@@ -2,12 +2,12 @@
 
 use core::fmt;
 
-use data_encoding::BASE64URL_NOPAD;
 use nats_proto::connection::{Auth, Challenge};
 use nkeys::{KeyPair, KeyPairType};
 
 use super::AuthError;
-use crate::platform::NoEntropy;
+use super::signer::{self, Signer};
+use crate::platform::{LocalBoxFuture, NoEntropy};
 
 /// A user nkey: an Ed25519 key whose public part is the user's identity on NATS.
 ///
@@ -66,15 +66,23 @@ impl UserKey {
     ///
     /// # Errors
     /// [`AuthError`] when the server sent no nonce, or the key can't sign.
-    pub fn answer(&self, challenge: &Challenge, jwt: Option<String>) -> Result<Auth, AuthError> {
-        let Some(nonce) = &challenge.nonce else {
-            return Err(AuthError::new("the server knows no keys: it sent nothing to sign"));
-        };
-        let signature =
-            self.0.sign(nonce.as_bytes()).map_err(|error| AuthError::new(error.to_string()))?;
-        let nkey = jwt.is_none().then(|| self.public_key());
-        let signature = Some(BASE64URL_NOPAD.encode(&signature));
-        Ok(Auth { jwt, nkey, signature, ..Auth::default() })
+    pub async fn answer(
+        &self,
+        challenge: &Challenge,
+        jwt: Option<String>,
+    ) -> Result<Auth, AuthError> {
+        signer::answer(self, challenge, jwt).await
+    }
+}
+
+impl Signer for UserKey {
+    fn public_key(&self) -> String {
+        self.0.public_key()
+    }
+
+    fn sign<'a>(&'a self, nonce: &'a [u8]) -> LocalBoxFuture<'a, Result<Vec<u8>, AuthError>> {
+        let signature = self.0.sign(nonce).map_err(|error| AuthError::new(error.to_string()));
+        Box::pin(async move { signature })
     }
 }
 
@@ -86,7 +94,15 @@ impl fmt::Debug for UserKey {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64URL_NOPAD;
+    use futures_util::FutureExt;
+
     use super::*;
+
+    /// A key in memory answers at once.
+    fn answer(key: &UserKey, challenge: &Challenge, jwt: Option<&str>) -> Result<Auth, AuthError> {
+        key.answer(challenge, jwt.map(Into::into)).now_or_never().unwrap()
+    }
 
     #[test]
     fn a_key_signs_the_nonce_and_shows_no_secret() {
@@ -94,12 +110,12 @@ mod tests {
         let seed = key.0.seed().unwrap();
         assert!(!format!("{key:?}").contains(&seed));
         let challenge = Challenge { nonce: Some("abc".into()), auth_required: true };
-        let auth = key.answer(&challenge, Some("J".into())).unwrap();
+        let auth = answer(&key, &challenge, Some("J")).unwrap();
         assert_eq!((auth.jwt.as_deref(), auth.nkey), (Some("J"), None));
         let signature = BASE64URL_NOPAD.decode(auth.signature.unwrap().as_bytes()).unwrap();
         let public = KeyPair::from_public_key(&key.public_key()).unwrap();
         public.verify(b"abc", &signature).unwrap();
-        let auth = key.answer(&challenge, None).unwrap();
+        let auth = answer(&key, &challenge, None).unwrap();
         assert_eq!(auth.nkey, Some(key.public_key()));
         let again = UserKey::from_seed(&seed).unwrap();
         assert_eq!(again.public_key(), key.public_key());
@@ -117,6 +133,6 @@ mod tests {
     fn without_a_nonce_there_is_no_answer() {
         let key = UserKey::generate().unwrap();
         let challenge = Challenge { nonce: None, auth_required: true };
-        assert!(key.answer(&challenge, None).is_err());
+        assert!(answer(&key, &challenge, None).is_err());
     }
 }

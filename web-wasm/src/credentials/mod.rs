@@ -1,8 +1,13 @@
 //! Who the client is.
 
+#[cfg(any(target_arch = "wasm32", test))]
+pub(crate) mod grant;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod http;
 pub(crate) mod key;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod page_key;
+pub(crate) mod signer;
 
 use core::future::Future;
 use core::time::Duration;
@@ -11,7 +16,7 @@ use std::rc::Rc;
 use nats_proto::ServerError;
 use nats_proto::connection::{Auth, Challenge};
 
-use crate::credentials::key::UserKey;
+use crate::credentials::signer::Signer;
 use crate::platform::LocalBoxFuture;
 
 /// Names the client to a server.
@@ -24,6 +29,16 @@ pub trait Credentials {
     /// [`AuthError`] when there is none. The attempt then fails; unless the error is fatal, the
     /// next one asks again.
     fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>>;
+
+    /// Another answer, to take the place of one that still works. By default as
+    /// [`authenticate`](Self::authenticate); credentials that keep an answer get a new one here.
+    ///
+    /// # Errors
+    /// [`AuthError`] when there is none. The present connection then goes on, and the client asks
+    /// again later unless the error is fatal.
+    fn renew(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        self.authenticate(challenge)
+    }
 
     /// The server refused, or ended, what the last answer was accepted for. A provider that
     /// keeps a credential forgets it here, lest it offer it again.
@@ -40,6 +55,10 @@ pub trait Credentials {
 impl<T: Credentials + ?Sized> Credentials for Rc<T> {
     fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
         (**self).authenticate(challenge)
+    }
+
+    fn renew(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        (**self).renew(challenge)
     }
 
     fn refused(&self, error: &ServerError) {
@@ -90,13 +109,13 @@ impl Credentials for Fixed {
 /// A key that the server knows, with or without a JWT about it.
 pub(crate) struct Signed {
     pub(crate) jwt: Option<String>,
-    pub(crate) key: Rc<UserKey>,
+    pub(crate) key: Rc<dyn Signer>,
 }
 
 impl Credentials for Signed {
     fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
-        let auth = self.key.answer(&challenge, self.jwt.clone());
-        Box::pin(async move { auth })
+        let jwt = self.jwt.clone();
+        Box::pin(async move { signer::answer(&*self.key, &challenge, jwt).await })
     }
 }
 

@@ -14,6 +14,9 @@ use crate::options::ReconnectToServer;
 /// How soon a handover that failed is tried again, at the latest.
 const RETRY_HANDOVER: Duration = Duration::from_secs(5);
 
+/// How soon one that could not begin is, since the one before was not quite over.
+const RETRY_BEGINNING: Duration = Duration::from_millis(100);
+
 impl Driver {
     pub(super) fn discover(&self, connect_urls: &[String]) {
         let Some(via) = &self.server else { return };
@@ -159,13 +162,13 @@ impl Driver {
             self.schedule_renewal();
             return false;
         };
-        // Where it can't begin, as while another handover goes on, it comes later.
-        self.move_at = Some(now + self.shared.pool.borrow_mut().jittered(RETRY_HANDOVER));
-        let begun = self.shared.inner.borrow_mut().connection.handover(now);
-        if begun {
-            self.dial(Via::Next, target, now);
+        if !self.shared.inner.borrow_mut().connection.handover(now) {
+            self.move_at = Some(now + RETRY_BEGINNING);
+            return false;
         }
-        begun
+        self.move_at = Some(now + self.shared.pool.borrow_mut().jittered(RETRY_HANDOVER));
+        self.dial(Via::Next, target, now);
+        true
     }
 
     /// The same server, unless it is about to stop: then another, if one is known.

@@ -41,9 +41,19 @@ impl Lane {
     }
 
     /// Asks the credentials who the client is.
-    pub(super) fn ask(&mut self, credentials: &Rc<dyn Credentials>, challenge: Challenge) {
+    pub(super) fn ask(
+        &mut self,
+        credentials: &Rc<dyn Credentials>,
+        via: Via,
+        challenge: Challenge,
+    ) {
         let credentials = Rc::clone(credentials);
-        self.auth = Some(Box::pin(async move { credentials.authenticate(challenge).await }));
+        self.auth = Some(Box::pin(async move {
+            match via {
+                Via::Present => credentials.authenticate(challenge).await,
+                Via::Next => credentials.renew(challenge).await,
+            }
+        }));
     }
 
     /// Their answer, when it is there.

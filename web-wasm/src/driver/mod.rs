@@ -207,7 +207,7 @@ impl Driver {
             connection::Event::Challenge { via, challenge } => {
                 let credentials = Rc::clone(&self.shared.options.credentials);
                 if let Some(lane) = self.lane_mut(via) {
-                    lane.ask(&credentials, challenge);
+                    lane.ask(&credentials, via, challenge);
                 }
             }
             connection::Event::Connected => self.handle_connected(),

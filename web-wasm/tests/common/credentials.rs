@@ -2,16 +2,19 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::json;
+use web_wasm::platform::LocalBoxFuture;
 use web_wasm::{
-    Client, ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, Operation,
-    PublishError, RequestError, ServerError, State, UserKey,
+    Auth, AuthError, Challenge, Client, ConnectError, ConnectOptions, Credentials,
+    DisconnectReason, EndReason, Event, Operation, PublishError, RequestError, ServerError, State,
+    UserKey,
 };
 
 use super::users::{Account, user_jwt};
-use super::{expect_event, next};
+use super::{expect_event, expect_numbers, next};
 use crate::env;
 
 /// Options of a user of `account` who is let in for a minute.
@@ -157,8 +160,8 @@ pub(crate) async fn expiring_credentials() {
         // The first is short-lived, those after it are not.
         let seconds = if count.get() == 1 { 2 } else { 60 };
         let jwt = user_jwt(Account::Open, &key.public_key(), seconds, json!({}));
-        let answer = key.answer(&challenge, Some(jwt));
-        async move { answer }
+        let key = Rc::clone(&key);
+        async move { key.answer(&challenge, Some(jwt)).await }
     });
     let client = env::connect_guarded(options).await.unwrap();
     let mut events = client.events();
@@ -180,4 +183,89 @@ pub(crate) async fn expiring_credentials() {
     client.publish("lasting", "after".into()).await.unwrap();
     assert_eq!(&next(&mut subscriber).await.payload[..], b"after");
     client.close().await.unwrap();
+}
+
+/// A user whose JWTs are short-lived, and replaced in time.
+struct Rotating {
+    key: UserKey,
+    seconds: u64,
+    renew_after: Duration,
+    renewed: Cell<u32>,
+}
+
+impl Rotating {
+    async fn sign(&self, challenge: Challenge) -> Result<Auth, AuthError> {
+        let jwt = user_jwt(Account::Open, &self.key.public_key(), self.seconds, json!({}));
+        self.key.answer(&challenge, Some(jwt)).await
+    }
+}
+
+impl Credentials for Rotating {
+    fn authenticate(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        Box::pin(self.sign(challenge))
+    }
+
+    fn renew(&self, challenge: Challenge) -> LocalBoxFuture<'_, Result<Auth, AuthError>> {
+        self.renewed.set(self.renewed.get() + 1);
+        self.authenticate(challenge)
+    }
+
+    fn renew_after(&self) -> Option<Duration> {
+        Some(self.renew_after)
+    }
+}
+
+/// Credentials are replaced ten times before they expire, under two thousand messages a second: not
+/// one is lost, and none comes twice.
+pub(crate) async fn rotating_credentials() {
+    const ROTATIONS: u32 = 10;
+    const BURST: u32 = 20;
+    const PAUSE: u32 = 10;
+    let rotating = Rc::new(Rotating {
+        key: UserKey::generate().unwrap(),
+        seconds: 5,
+        renew_after: Duration::from_millis(1_000),
+        renewed: Cell::new(0),
+    });
+    let options = ConnectOptions::new().credentials(Rc::clone(&rotating));
+    let client = env::connect_guarded(options).await.unwrap();
+    let feeder = env::connect_guarded(user(Account::Open, json!({}))).await.unwrap();
+    let mut events = client.events();
+    let subject = super::unique(&client, "rotating");
+    let mut subscriber = client.subscribe(&*subject).await.unwrap();
+    client.flush().await.unwrap();
+    let sent = Cell::new(0u32);
+    let done = Cell::new(false);
+    let began = env::unix_time();
+    let feed = async {
+        while !done.get() {
+            for _ in 0..2 * BURST {
+                let number = sent.replace(sent.get() + 1);
+                feeder.publish(&*subject, number.to_string().into()).await.unwrap();
+            }
+            env::pause(2 * PAUSE).await;
+        }
+        feeder.publish(&*subject, "end".into()).await.unwrap();
+    };
+    let watch = async {
+        for _ in 0..ROTATIONS {
+            let event = expect_event(&mut events, |_| true).await;
+            let Event::HandedOver { broke: None, unconfirmed: 0, .. } = event else {
+                panic!("{event:?}")
+            };
+        }
+        done.set(true);
+    };
+    futures_util::future::join(feed, watch).await;
+    expect_numbers(&mut subscriber, &client, sent.get()).await;
+    assert!(sent.get() >= 1_000, "{} messages", sent.get());
+    assert!(env::unix_time() > began + rotating.seconds, "the first ones have expired");
+    assert_eq!(rotating.renewed.get(), ROTATIONS);
+    let statistics = client.statistics();
+    assert_eq!(
+        (statistics.connects, statistics.possible_duplicates),
+        (1 + u64::from(ROTATIONS), 0)
+    );
+    client.close().await.unwrap();
+    feeder.close().await.unwrap();
 }

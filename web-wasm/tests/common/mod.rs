@@ -50,6 +50,26 @@ pub(crate) async fn expect_event(
     .await
 }
 
+/// Reads numbers up to a message that says "end", and sees to it that they are all those below `sent`.
+/// A server may be late with one of two copies during a handover: then a number may come late, or
+/// twice if the client says so.
+pub(crate) async fn expect_numbers(subscriber: &mut Subscriber, client: &Client, sent: u32) {
+    let mut numbers = Vec::new();
+    loop {
+        let message = next(subscriber).await;
+        match core::str::from_utf8(&message.payload).unwrap() {
+            "end" => break,
+            number => numbers.push(number.parse::<u32>().unwrap()),
+        }
+    }
+    let received = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert!(numbers.iter().copied().eq(0..sent), "{} of {sent}", numbers.len());
+    let repeated = (received - numbers.len()) as u64;
+    assert!(repeated <= client.statistics().possible_duplicates, "{repeated} came twice");
+}
+
 /// Runs each scenario as a test of its own, by the attribute that the surroundings want.
 #[macro_export]
 macro_rules! scenarios {
@@ -59,7 +79,7 @@ macro_rules! scenarios {
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
-            handing_over handing_over_in_vain);
+            handing_over handing_over_in_vain rotating_credentials);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

@@ -71,11 +71,6 @@ impl Copies {
         }
     }
 
-    /// The new transport brings a message that the old one delivers, come what may.
-    pub(super) fn is_copy(&mut self, sid: u64, message: &Message) {
-        self.count(sid, message).again += 1;
-    }
-
     /// The new transport brings a message after the old one has delivered everything.
     pub(super) fn judge(&mut self, sid: u64, message: &Message) -> Verdict {
         let count = self.count(sid, message);
@@ -88,9 +83,9 @@ impl Copies {
         }
     }
 
-    /// The new transport brings a message, and the old one broke off: what says the same as what it
-    /// delivered is taken for a copy.
-    pub(super) fn judge_after_break(&mut self, sid: u64, message: &Message) -> Verdict {
+    /// The new transport brings a message that the old one should have delivered, or broke off
+    /// before it could: what says the same as anything that the old one delivered is a copy.
+    pub(super) fn judge_all(&mut self, sid: u64, message: &Message) -> Verdict {
         match self.judge(sid, message) {
             Verdict::InDoubt => Verdict::Copy,
             verdict => verdict,
@@ -117,7 +112,7 @@ mod tests {
         let mut copies = Copies::default();
         copies.deliver(1, &message("a"), true);
         copies.deliver(1, &message("b"), true);
-        copies.is_copy(1, &message("a"));
+        assert_eq!(copies.judge_all(1, &message("a")), Verdict::Copy);
         assert_eq!(copies.judge(1, &message("b")), Verdict::Copy);
         assert_eq!(copies.judge(1, &message("c")), Verdict::News);
         assert_eq!(copies.judge(2, &message("a")), Verdict::News, "another subscription's");
@@ -137,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn after_a_break_what_is_alike_is_a_copy() {
+    fn what_should_have_come_and_is_alike_is_a_copy() {
         let mut copies = Copies::default();
         copies.deliver(1, &message("a"), false);
-        assert_eq!(copies.judge_after_break(1, &message("a")), Verdict::Copy);
-        assert_eq!(copies.judge_after_break(1, &message("a")), Verdict::News);
+        assert_eq!(copies.judge_all(1, &message("a")), Verdict::Copy);
+        assert_eq!(copies.judge_all(1, &message("a")), Verdict::News);
     }
 }

@@ -9,10 +9,14 @@
 //!    published, and new subscriptions, are the next one's; the former wait.
 //! 2. The present one answers. What it delivers from here on, the next one delivers too.
 //! 3. The next one answers. What it has delivered up to here, the present one delivers too: it is
-//!    put aside, and only needed should the present one break off.
+//!    put aside.
 //! 4. The present one unsubscribes and answers. It has delivered its last message and taken its
-//!    last; the next one carries on. Of what it delivers until it has answered once more, copies
-//!    of what came since step 2 are left out.
+//!    last; the next one carries on.
+//!
+//! Of what the next one brings, copies of what the present one delivered are left out. A server does
+//! many things at once, so that a message that is on its way to both transports may be late for one
+//! of them: what was put aside and did not come by the present one is delivered after all, and copies
+//! are looked for until a second after the new one has answered once more.
 //!
 //! Members of a queue group get each message once, by whichever transport; theirs are never copies.
 
@@ -34,6 +38,9 @@ use crate::time::Instant;
 /// How long a server has for its answer to each question.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How late a server may be with one of two copies of a message.
+const LATENESS: Duration = Duration::from_secs(1);
+
 /// How long a cluster has to spread the subscriptions of a transport to another of its servers.
 const SPREADING: Duration = Duration::from_secs(1);
 
@@ -53,7 +60,7 @@ pub(super) struct Handover {
     shared: u64,
     /// The last subscription of the present transport: later ones are the next one's alone.
     turned_at: u64,
-    /// Messages of the next transport that the present one delivers, unless it breaks off.
+    /// Messages of the next transport that the present one should deliver.
     aside: Vec<(u64, Message)>,
     copies: Copies,
     /// How many messages the next transport brought for each subscription.
@@ -96,13 +103,21 @@ impl Step {
 /// The time after a handover in which the new transport may still bring copies.
 #[derive(Debug)]
 pub(super) struct Settling {
-    /// After whose answer there are no more copies.
+    /// After whose answer only late copies come.
     question: u32,
+    /// When no more of those are expected, once it is answered.
+    until: Option<Instant>,
     copies: Copies,
     /// Whether the old transport broke off.
     broke: bool,
     shared: u64,
     brought: HashMap<u64, u64>,
+}
+
+impl Settling {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.until
+    }
 }
 
 impl Handover {
@@ -222,8 +237,11 @@ impl Connection {
 
     /// A question was answered.
     pub(super) fn handover_answered(&mut self, question: u32) {
-        if self.settling.as_ref().is_some_and(|settling| settling.question == question) {
-            return self.settle();
+        if let Some(settling) = &mut self.settling
+            && settling.question == question
+        {
+            settling.until = Some(self.now + LATENESS);
+            return;
         }
         let until = self.now + PATIENCE;
         let Some(handover) = &mut self.handover else { return };
@@ -263,6 +281,10 @@ impl Connection {
 
     /// Time has passed.
     pub(super) fn handover_timeout(&mut self) {
+        let settled = self.settling.as_ref().and_then(Settling::deadline);
+        if settled.is_some_and(|until| until <= self.now) {
+            self.settle();
+        }
         let Some(handover) = &mut self.handover else { return };
         if handover.deadline().is_none_or(|deadline| deadline > self.now) {
             return;
@@ -318,7 +340,7 @@ impl Connection {
             return true;
         }
         let verdict = match settling.broke {
-            true => settling.copies.judge_after_break(sid, message),
+            true => settling.copies.judge_all(sid, message),
             false => settling.copies.judge(sid, message),
         };
         match verdict {
@@ -344,32 +366,24 @@ impl Connection {
         self.statistics.connects += 1;
         let previous = core::mem::replace(&mut self.link, handover.link).info;
         self.link.keepalive.start(self.now);
-        let broke_off = broke.is_some();
-        self.events.push_back(Event::HandedOver { broke, unconfirmed });
-
         let question = self.next_question();
         let mut settling = Settling {
             question,
+            until: None,
             copies: handover.copies,
-            broke: broke_off,
+            broke: broke.is_some(),
             shared: handover.shared,
             brought: handover.brought,
         };
         let mut missed = Vec::new();
         for (sid, message) in handover.aside {
-            if broke_off {
-                // They have been counted as brought already.
-                if let Verdict::Copy = settling.copies.judge_after_break(sid, &message) {
-                    self.statistics.duplicates += 1;
-                } else {
-                    missed.push((sid, message));
-                }
-            } else {
-                settling.copies.is_copy(sid, &message);
-                self.statistics.duplicates += 1;
+            match settling.copies.judge_all(sid, &message) {
+                Verdict::Copy => self.statistics.duplicates += 1,
+                _ => missed.push((sid, message)),
             }
         }
         self.settling = Some(settling);
+        self.events.push_back(Event::HandedOver { broke, unconfirmed });
         for (sid, message) in missed {
             if let Some(event) = self.deliver(sid, message) {
                 // Before what the delivery itself has queued, as its end.

@@ -356,6 +356,7 @@ impl Connection {
             self.link.handshake_deadline(),
             self.link.keepalive.deadline(),
             self.handover.as_ref().and_then(Handover::deadline),
+            self.settling.as_ref().and_then(Settling::deadline),
             self.requests.next_deadline(),
             flushes,
         ];

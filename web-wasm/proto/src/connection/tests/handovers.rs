@@ -1,4 +1,4 @@
-//! Handovers at any moment, with a server that orders everything and queues that deliver it late.
+//! Handovers at any moment, with a server that does many things at once and queues that are late.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,6 +9,7 @@ use super::*;
 /// One transport with what is on its way in either direction, and what its server has of the client.
 #[derive(Default)]
 struct Pipe {
+    id: u32,
     to_server: VecDeque<String>,
     to_client: VecDeque<String>,
     subscribed: BTreeSet<u64>,
@@ -19,6 +20,9 @@ struct World {
     rig: Rig,
     present: Pipe,
     next: Pipe,
+    pipes: u32,
+    /// A message that is on its way into the pipes.
+    delivering: Vec<(u32, u64, String)>,
     published: u32,
     /// Of each subscription the first message that it was in place for.
     since: BTreeMap<u64, u32>,
@@ -35,7 +39,9 @@ impl World {
         Self {
             rig,
             present: Pipe::default(),
-            next: Pipe::default(),
+            next: Pipe { id: u32::MAX, ..Pipe::default() },
+            pipes: 0,
+            delivering: Vec::new(),
             published: 0,
             since: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -54,7 +60,8 @@ impl World {
     fn act(&mut self, action: u8) {
         let via = if action & 1 == 0 { Via::Present } else { Via::Next };
         match action / 2 % 8 {
-            0 | 1 => self.publish(),
+            0 => self.publish(),
+            1 => self.deliver(usize::from(action)),
             2 => self.serve(via),
             3 | 4 => self.arrive(via),
             5 => self.leave(via),
@@ -69,15 +76,31 @@ impl World {
         self.take_events();
     }
 
-    /// Somebody else publishes.
+    /// Somebody else publishes: the server finds out who is subscribed.
     fn publish(&mut self) {
-        for pipe in [&mut self.present, &mut self.next] {
-            for sid in &pipe.subscribed {
+        while !self.delivering.is_empty() {
+            self.deliver(0);
+        }
+        for pipe in [&self.present, &self.next] {
+            for &sid in &pipe.subscribed {
                 let line = format!("MSG a {sid} 8\r\n{:08}\r\n", self.published);
-                pipe.to_client.push_back(line);
+                self.delivering.push((pipe.id, sid, line));
             }
         }
         self.published += 1;
+    }
+
+    /// It delivers to one of them, if that is still subscribed by then.
+    fn deliver(&mut self, which: usize) {
+        if self.delivering.is_empty() {
+            return;
+        }
+        let (id, sid, line) = self.delivering.remove(which % self.delivering.len());
+        for pipe in [&mut self.present, &mut self.next] {
+            if pipe.id == id && pipe.subscribed.contains(&sid) {
+                pipe.to_client.push_back(line.clone());
+            }
+        }
     }
 
     /// The client's bytes leave.
@@ -120,7 +143,8 @@ impl World {
     fn begin(&mut self) {
         if self.rig.connection.handover(self.rig.now) {
             let hello = format!("{INFO}\r\n");
-            self.next = Pipe { to_client: [hello].into(), ..Pipe::default() };
+            self.pipes += 1;
+            self.next = Pipe { id: self.pipes, to_client: [hello].into(), ..Pipe::default() };
         }
     }
 
@@ -142,7 +166,8 @@ impl World {
                     self.received.entry(sid).or_default().push(text.parse().unwrap());
                 }
                 Event::HandedOver { .. } => {
-                    self.present = core::mem::take(&mut self.next);
+                    let nothing = Pipe { id: u32::MAX, ..Pipe::default() };
+                    self.present = core::mem::replace(&mut self.next, nothing);
                     self.handed_over += 1;
                 }
                 other => panic!("{other:?}"),
@@ -159,6 +184,7 @@ impl World {
         let mut quiet = 0;
         while quiet < 20 {
             let before = world.rig.connection.statistics();
+            world.deliver(0);
             for via in [Via::Present, Via::Next] {
                 world.leave(via);
                 world.serve(via);
@@ -173,29 +199,34 @@ impl World {
 }
 
 proptest! {
-    /// Whatever comes late, each message is delivered once and in order, and each of the client's
-    /// own is sent once and in order.
+    /// Whatever comes late, each message is delivered, and none twice that is not counted as
+    /// possibly so; each of the client's own is sent once and in order.
     #[test]
     fn nothing_is_lost_and_nothing_comes_twice(actions in prop::collection::vec(0u8..200, 0..600)) {
         let world = World::run(&actions);
+        let mut repeated = 0;
         for (sid, &since) in &world.since {
-            let expected: Vec<u32> = (since..world.published).collect();
             let received = world.received.get(sid).cloned().unwrap_or_default();
-            prop_assert_eq!(received, expected, "{} after {}", sid, world.handed_over);
+            let once: BTreeSet<u32> = received.iter().copied().collect();
+            let expected: BTreeSet<u32> = (since..world.published).collect();
+            prop_assert_eq!(&once, &expected, "{} after {}", sid, world.handed_over);
+            repeated += received.len() - once.len();
         }
         let statistics = world.rig.connection.statistics();
         let told: Vec<String> = (0..statistics.out_messages).map(|n| n.to_string()).collect();
         prop_assert_eq!(&world.told, &told);
-        prop_assert_eq!((statistics.unconfirmed, statistics.possible_duplicates), (0, 0));
+        prop_assert_eq!(statistics.unconfirmed, 0);
+        prop_assert!(repeated as u64 <= statistics.possible_duplicates, "{} repeated", repeated);
     }
 
-    /// Where transports break in the middle nothing comes twice or out of order, and what was not
-    /// sent for certain is counted.
+    /// Where transports break in the middle nothing comes twice, and what was not sent for certain is
+    /// counted.
     #[test]
     fn breaks_repeat_nothing(actions in prop::collection::vec(any::<u8>(), 0..600)) {
         let world = World::run(&actions);
         for received in world.received.values() {
-            prop_assert!(received.is_sorted_by(|a, b| a < b), "{:?}", received);
+            let once: BTreeSet<u32> = received.iter().copied().collect();
+            prop_assert_eq!(once.len(), received.len(), "{:?}", received);
         }
         let statistics = world.rig.connection.statistics();
         let told: Vec<u64> = world.told.iter().map(|number| number.parse().unwrap()).collect();
