@@ -27,6 +27,19 @@ export type StatusEvent =
   | { type: "connectFailed"; server: string; error: NatsError }
   /** A server is about to be dialled. */
   | { type: "connecting"; server: string; wait: number; attempt: number }
+  /**
+   * Another connection took the place of the one before, as its server was about to stop or its
+   * credential to expire; subscriptions went on. The error is there if it broke off before that.
+   */
+  | {
+      type: "handedOver";
+      server: string;
+      serverName: string;
+      error?: NatsError;
+      unconfirmed: number;
+    }
+  /** Another connection was to take its place, and did not come to be. */
+  | { type: "handoverFailed"; server: string; error: NatsError }
   /** The server is about to stop. */
   | { type: "ldm" }
   /** Servers joined the cluster, or left it. */
@@ -123,6 +136,18 @@ fn status(event: Event) -> Object {
                 ("attempt", attempt.into()),
             ],
         ),
+        Event::HandedOver { server, server_name, broke, unconfirmed } => of_type(
+            "handedOver",
+            [
+                ("server", server.to_string().into()),
+                ("serverName", server_name.into()),
+                ("error", broke.map_or(JsValue::UNDEFINED, |broke| NatsError::from(broke).into())),
+                ("unconfirmed", number(unconfirmed)),
+            ],
+        ),
+        Event::HandoverFailed { server, reason } => {
+            of_type("handoverFailed", [("server", server.to_string().into()), error(reason.into())])
+        }
         Event::LameDuckMode => of_type("ldm", []),
         Event::ServersChanged => of_type("update", []),
         Event::SlowConsumer { subject, dropped, .. } => of_type(

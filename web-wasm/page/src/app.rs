@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
 use web_wasm::{
-    Client, ConnectError, ConnectOptions, Grant, HttpCredentials, HttpCredentialsError, UserKey,
-    UserKeyError,
+    Client, ConnectError, ConnectOptions, Grant, HttpCredentials, HttpCredentialsError, PageKey,
+    PageKeyError,
 };
 
 use crate::status::Status;
@@ -15,6 +15,9 @@ use crate::{ping, probe, status, updates};
 
 /// What the API publishes updates on.
 pub(crate) const UPDATES: &str = "com.scaling-ws.updates";
+
+/// The name of this visitor's key.
+const KEY: &str = "visitor";
 
 /// Where the API mints credentials.
 const CREDENTIALS: &str = "/v1/credentials";
@@ -26,7 +29,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("this browser gives no random numbers, so the page has no key: {0}")]
-    Key(#[from] UserKeyError),
+    Key(#[from] PageKeyError),
     #[error("{0}")]
     Credentials(#[from] HttpCredentialsError),
     #[error("the API named servers that can't be used: {0}")]
@@ -51,7 +54,7 @@ pub(crate) async fn run() {
 async fn connect(view: &View) -> Result<(), Error> {
     // These two need no connection: the API answers for itself.
     ping::serve(view);
-    let key = Rc::new(UserKey::generate()?);
+    let key = Rc::new(PageKey::open(KEY).await?);
     let credentials = Rc::new(HttpCredentials::new(CREDENTIALS, key));
     let grant = first_grant(view, &credentials).await?;
     let client = ConnectOptions::new()

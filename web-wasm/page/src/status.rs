@@ -54,7 +54,7 @@ pub(crate) async fn follow(view: &View, mut events: Events) {
     let mut was_connected = false;
     while let Some(event) = events.next().await {
         match event {
-            Event::Connected { server_name, .. } => {
+            Event::Connected { server_name, .. } | Event::HandedOver { server_name, .. } => {
                 was_connected = true;
                 view.problem("");
                 show(view, &Status::Connected { server: server_name });
@@ -72,6 +72,9 @@ pub(crate) async fn follow(view: &View, mut events: Events) {
             }
             Event::ConnectFailed { server, reason } => {
                 view.problem(&format!("No connection to {server}: {reason}. Trying again."));
+            }
+            Event::HandoverFailed { reason, .. } => {
+                view.problem(&format!("The credential was not renewed: {reason}."));
             }
             Event::SlowConsumer { .. } => {
                 view.problem("This tab is too slow for what arrives: some updates were dropped.");
