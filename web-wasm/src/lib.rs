@@ -41,10 +41,12 @@ mod event;
 mod handle;
 mod options;
 pub mod platform;
+mod publish;
 mod request;
 mod responses;
 mod shared;
 mod subscriber;
+mod to_server_addrs;
 pub mod transport;
 
 pub use client::{Client, State};
@@ -59,10 +61,11 @@ pub use credentials::signer::Signer;
 pub use credentials::{AuthError, Credentials};
 pub use error::ConnectError;
 pub use event::{Event, Events};
-pub use options::{ConnectOptions, ReconnectToServer, ToServerAddrs};
+pub use options::{ConnectOptions, ReconnectToServer};
 pub use request::Request;
 pub use responses::{RequestMany, Responses};
 pub use subscriber::{Overflow, PendingLimits, Subscriber};
+pub use to_server_addrs::ToServerAddrs;
 
 pub use nats_proto::connection::{
     Auth, Challenge, DisconnectReason, EndReason, FlushError, PublishError, RequestError,

@@ -30,6 +30,7 @@ use super::error::{DisconnectReason, EndReason, FlushError};
 use super::event::Event;
 use super::keepalive::{Ping, Purpose};
 use super::link::{Link, Phase, Via};
+use super::settling::Settling;
 use super::{Connection, TransportClosed};
 use crate::codec::encode;
 use crate::message::Message;
@@ -37,9 +38,6 @@ use crate::time::Instant;
 
 /// How long a server has for its answer to each question.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How late a server may be with one of two copies of a message.
-const LATENESS: Duration = Duration::from_secs(1);
 
 /// How long a cluster has to spread the subscriptions of a transport to another of its servers.
 const SPREADING: Duration = Duration::from_secs(1);
@@ -97,26 +95,6 @@ impl Step {
             | Self::Witnessing { until }
             | Self::Leaving { until } => Some(until),
         }
-    }
-}
-
-/// The time after a handover in which the new transport may still bring copies.
-#[derive(Debug)]
-pub(super) struct Settling {
-    /// After whose answer only late copies come.
-    question: u32,
-    /// When no more of those are expected, once it is answered.
-    until: Option<Instant>,
-    copies: Copies,
-    /// Whether the old transport broke off.
-    broke: bool,
-    shared: u64,
-    brought: HashMap<u64, u64>,
-}
-
-impl Settling {
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.until
     }
 }
 
@@ -240,7 +218,7 @@ impl Connection {
         if let Some(settling) = &mut self.settling
             && settling.question == question
         {
-            settling.until = Some(self.now + LATENESS);
+            settling.answered(self.now);
             return;
         }
         let until = self.now + PATIENCE;
@@ -333,24 +311,6 @@ impl Connection {
         }
     }
 
-    fn admit_settling(&mut self, sid: u64, grouped: bool, message: &Message) -> bool {
-        let Some(settling) = &mut self.settling else { return true };
-        *settling.brought.entry(sid).or_default() += 1;
-        if grouped || sid > settling.shared {
-            return true;
-        }
-        let verdict = match settling.broke {
-            true => settling.copies.judge_all(sid, message),
-            false => settling.copies.judge(sid, message),
-        };
-        match verdict {
-            Verdict::Copy => self.statistics.duplicates += 1,
-            Verdict::InDoubt => self.statistics.possible_duplicates += 1,
-            Verdict::News => {}
-        }
-        verdict != Verdict::Copy
-    }
-
     /// The next transport is the present one from now on. If the present one broke off instead of
     /// having been left, `broke` says why.
     pub(super) fn promote(&mut self, broke: Option<DisconnectReason>) {
@@ -395,17 +355,6 @@ impl Connection {
         encode::ping(&mut self.link.control);
         self.ask_waiting_flushes();
         self.tell_news_of(&previous);
-    }
-
-    /// No more copies can come: the server learns how many messages subscriptions are still to get.
-    fn settle(&mut self) {
-        let Some(settling) = self.settling.take() else { return };
-        for sid in self.subscriptions.sids() {
-            let brought = settling.brought.get(&sid).copied().unwrap_or_default();
-            if let Some(remaining) = self.subscriptions.recount(sid, brought) {
-                self.control(Via::Present, |out| encode::unsubscribe(out, sid, Some(remaining)));
-            }
-        }
     }
 
     /// Whether the next transport can take the place of the present one, which broke off.

@@ -11,6 +11,7 @@ mod keepalive;
 mod link;
 mod outbound;
 mod requests;
+mod settling;
 mod subscriptions;
 
 use alloc::collections::VecDeque;
@@ -30,11 +31,12 @@ pub use self::error::{
 pub use self::event::{Challenge, Event};
 pub use self::link::Via;
 
-use self::handover::{Handover, Settling};
+use self::handover::Handover;
 use self::keepalive::{Ping, Purpose};
 use self::link::{Link, Phase};
 use self::outbound::Outbound;
 use self::requests::Requests;
+use self::settling::Settling;
 use self::subscriptions::Subscriptions;
 use crate::codec::{DecodeError, encode};
 use crate::info::ServerInfo;
