@@ -69,8 +69,11 @@ impl Driver {
         let options = &shared.options;
         let server = addrs[0].clone();
         let count = u32::try_from(addrs.len()).unwrap_or(u32::MAX);
-        let max_attempts =
-            if options.retry_on_initial_connect { options.max_reconnects } else { Some(count) };
+        let max_attempts = match options.retry_on_initial_connect {
+            // Who wants no reconnects wants a first connection all the same.
+            true => options.max_reconnects.filter(|&max| max > 0),
+            false => Some(count),
+        };
         let [a, b, c, d, e, f, g, h, ..] = entropy;
         let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         let pool = ServerPool::new(
