@@ -244,7 +244,7 @@ impl Driver {
 
     fn handle_connected(&mut self) {
         self.refused.clear();
-        self.pool.connected();
+        self.pool.connected(self.now());
         self.pool.set_max_attempts(self.shared.options.max_reconnects);
         self.shared.state.set(State::Connected);
         self.shared.server.replace(Some(self.server.clone()));

@@ -10,8 +10,9 @@ use crate::time::Instant;
 /// How long to wait before a server is dialled again.
 ///
 /// After its n-th failure in a row a server rests for a random time between half of and all of
-/// `base · 2^(n-1)`, but no more than `max`; a server whose live connection broke rests for up
-/// to `base`. The randomness keeps a crowd of clients from coming back in step.
+/// `base · 2^(n-1)`, but no more than `max`. A connection that breaks before it has lasted for
+/// `max` counts as a failure too; a server whose connection lasted longer rests for up to `base`.
+/// The randomness keeps a crowd of clients from coming back in step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The first delay.
@@ -73,6 +74,8 @@ pub struct ServerPool {
     backoff: Backoff,
     max_attempts: Option<u32>,
     attempts: u32,
+    /// When the server dialled last let the client in.
+    connected_at: Instant,
     rng: fastrand::Rng,
 }
 
@@ -112,7 +115,8 @@ impl ServerPool {
         if !retain_order {
             rng.shuffle(&mut known);
         }
-        Self { servers: known, backoff, max_attempts, attempts: 0, rng }
+        let connected_at = Instant::ORIGIN;
+        Self { servers: known, backoff, max_attempts, attempts: 0, connected_at, rng }
     }
 
     /// Bounds the failures in a row from now on, as in [`ServerPool::new`].
@@ -141,11 +145,9 @@ impl ServerPool {
     }
 
     /// The server dialled last let the client in.
-    pub fn connected(&mut self) {
+    pub fn connected(&mut self, now: Instant) {
         self.attempts = 0;
-        if let Some(server) = self.servers.last_mut() {
-            server.failures = 0;
-        }
+        self.connected_at = now;
     }
 
     /// The server dialled last was not reached, or did not let the client in.
@@ -172,7 +174,12 @@ impl ServerPool {
         for server in &mut self.servers {
             server.ready_at = server.ready_at.max(now + rest / 2);
         }
+        // Who lets clients in only to cut them off is no better than who refuses them.
+        if now - self.connected_at < self.backoff.max {
+            return self.failed(now);
+        }
         if let Some(server) = self.servers.last_mut() {
+            server.failures = 0;
             server.ready_at = now + rest;
         }
     }
@@ -240,7 +247,7 @@ mod tests {
         let third = pool.next(at(0)).unwrap();
         assert!(third.wait >= Duration::from_millis(125), "{third:?}");
         assert_eq!(third.attempt, 3);
-        pool.connected();
+        pool.connected(at(0));
         pool.disconnected(at(0));
         assert_eq!(pool.next(at(0)).unwrap().attempt, 1);
     }
@@ -268,11 +275,31 @@ mod tests {
     fn after_a_break_another_server_comes_first_and_soon() {
         let mut pool = pool(&["ws://a", "ws://b"]);
         pool.next(at(0)).unwrap();
-        pool.connected();
+        pool.connected(at(0));
         pool.disconnected(at(5_000));
         let dial = pool.next(at(5_000)).unwrap();
         assert_eq!(dial.addr, addr("ws://b"));
         assert!(dial.wait <= Duration::from_millis(125));
+    }
+
+    #[test]
+    fn a_server_that_lets_in_and_cuts_rests_as_one_that_fails() {
+        let mut pool = pool(&["ws://a"]);
+        let mut now = at(0);
+        for failures in 1..=8u32 {
+            now = now + pool.next(now).unwrap().wait;
+            pool.connected(now);
+            pool.disconnected(now + Duration::from_secs(7));
+            let full = Duration::from_millis(250 << (failures - 1).min(5));
+            let rest = pool.servers[0].ready_at - (now + Duration::from_secs(7));
+            assert!(rest >= full / 2 && rest <= full, "{failures}: {rest:?}");
+            now = now + Duration::from_secs(7);
+        }
+        now = now + pool.next(now).unwrap().wait;
+        pool.connected(now);
+        pool.disconnected(now + Duration::from_secs(8));
+        let rest = pool.servers[0].ready_at - (now + Duration::from_secs(8));
+        assert!(rest <= Duration::from_millis(250), "it is trusted again: {rest:?}");
     }
 
     #[test]
@@ -300,7 +327,7 @@ mod tests {
     fn gossip_adds_and_forgets_but_keeps_what_was_named() {
         let mut pool = pool(&["ws://a:1/x", "ws://b:1/x"]);
         let via = pool.next(at(0)).unwrap().addr;
-        pool.connected();
+        pool.connected(at(0));
         let urls = |list: &[&str]| list.iter().map(|url| String::from(*url)).collect::<Vec<_>>();
         assert!(pool.discovered(&via, &urls(&["a:1", "c:1", "not an address"])));
         assert!(!pool.discovered(&via, &urls(&["a:1", "c:1"])));
