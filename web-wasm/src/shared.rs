@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
     pub(crate) publishers: Vec<Waker>,
     listeners: Vec<Weak<EventQueue>>,
+    /// Whether the last event was emitted.
+    ended: bool,
     /// Set by a handle that closed the connection: how many messages that gave up.
     pub(crate) closed: Option<u64>,
     /// Set by a handle that wants servers dialled at once.
@@ -59,6 +61,7 @@ impl Shared {
             flushes: HashMap::new(),
             publishers: Vec::new(),
             listeners: Vec::new(),
+            ended: false,
             closed: None,
             wake: false,
         };
@@ -104,12 +107,13 @@ impl Shared {
 
 impl Inner {
     pub(crate) fn listen(&mut self) -> Rc<EventQueue> {
-        let queue = Rc::new(EventQueue::default());
+        let queue = Rc::new(EventQueue::new(self.ended));
         self.listeners.push(Rc::downgrade(&queue));
         queue
     }
 
     pub(crate) fn emit(&mut self, event: &Event) {
+        self.ended = matches!(event, Event::Closed { .. });
         self.listeners.retain(|listener| match listener.upgrade() {
             Some(queue) => {
                 queue.push(event.clone());
