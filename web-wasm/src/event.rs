@@ -108,6 +108,11 @@ pub(crate) struct EventQueue {
 }
 
 impl EventQueue {
+    /// The queue of a new listener; `closed` when nothing happens any more.
+    pub(crate) fn new(closed: bool) -> Self {
+        Self { closed: Cell::new(closed), ..Self::default() }
+    }
+
     pub(crate) fn push(&self, event: Event) {
         self.closed.set(matches!(event, Event::Closed { .. }));
         let mut events = self.events.borrow_mut();
@@ -124,7 +129,7 @@ impl EventQueue {
 }
 
 /// The events of a connection from the moment that the stream was made; ends after
-/// [`Event::Closed`].
+/// [`Event::Closed`], and at once if that was before.
 ///
 /// Up to 1,024 wait to be read; of what comes beyond that only the number is kept.
 #[derive(Debug)]

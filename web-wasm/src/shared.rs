@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
     pub(crate) publishers: Vec<Waker>,
     listeners: Vec<Weak<EventQueue>>,
+    /// Whether the last event was emitted.
+    ended: bool,
     pub(crate) commands: Commands,
 }
 
@@ -73,6 +75,7 @@ impl Shared {
             flushes: HashMap::new(),
             publishers: Vec::new(),
             listeners: Vec::new(),
+            ended: false,
             commands: Commands::default(),
         };
         Self {
@@ -118,12 +121,13 @@ impl Shared {
 
 impl Inner {
     pub(crate) fn listen(&mut self) -> Rc<EventQueue> {
-        let queue = Rc::new(EventQueue::default());
+        let queue = Rc::new(EventQueue::new(self.ended));
         self.listeners.push(Rc::downgrade(&queue));
         queue
     }
 
     pub(crate) fn emit(&mut self, event: &Event) {
+        self.ended = matches!(event, Event::Closed { .. });
         self.listeners.retain(|listener| match listener.upgrade() {
             Some(queue) => {
                 queue.push(event.clone());

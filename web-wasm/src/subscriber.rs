@@ -63,7 +63,7 @@ pub(crate) struct Queue {
     slow: Cell<bool>,
     end: RefCell<Option<EndReason>>,
     /// Who waits for the last message to be read.
-    finished: RefCell<Option<Waker>>,
+    finished: RefCell<Vec<Waker>>,
 }
 
 /// What became of a message that was queued.
@@ -127,29 +127,38 @@ impl Queue {
 
     /// Waits until everything was read and nothing more comes, or nobody reads any more.
     pub(crate) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.end.borrow().is_some() && self.messages.borrow().is_empty() {
+        if self.is_finished() {
             return Poll::Ready(());
         }
-        self.finished.replace(Some(cx.waker().clone()));
+        let mut waiting = self.finished.borrow_mut();
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
         Poll::Pending
+    }
+
+    fn is_finished(&self) -> bool {
+        self.end.borrow().is_some() && self.messages.borrow().is_empty()
     }
 
     /// Nobody reads any more.
     fn abandon(&self) {
         self.messages.borrow_mut().clear();
         self.end(EndReason::Unsubscribed);
-        self.finish();
-    }
-
-    fn finish(&self) {
-        if let Some(waker) = self.finished.take() {
-            waker.wake();
-        }
     }
 
     pub(crate) fn end(&self, reason: EndReason) {
         self.end.borrow_mut().get_or_insert(reason);
         self.wake();
+        self.tell_if_finished();
+    }
+
+    fn tell_if_finished(&self) {
+        if self.is_finished() {
+            for waker in self.finished.take() {
+                waker.wake();
+            }
+        }
     }
 
     fn wake(&self) {
@@ -166,10 +175,11 @@ impl Queue {
             if messages.len() <= limits.messages / 2 && self.bytes.get() <= limits.bytes / 2 {
                 self.slow.set(false);
             }
+            drop(messages);
+            self.tell_if_finished();
             return Poll::Ready(Some(message));
         }
         if self.end.borrow().is_some() {
-            self.finish();
             return Poll::Ready(None);
         }
         self.waker.replace(Some(cx.waker().clone()));
@@ -252,5 +262,46 @@ impl Drop for Subscriber {
     fn drop(&mut self) {
         self.queue.abandon();
         self.handle.forget(self.sid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn everybody_who_waits_is_told_when_the_last_message_is_read() {
+        let queue = Queue::new(Subject::from_static("a"), PendingLimits::default());
+        queue.push(Message::default());
+        let waiting = [Arc::<Woken>::default(), Arc::<Woken>::default()];
+        let wakers = waiting.each_ref().map(|woken| Waker::from(Arc::clone(woken)));
+        let wakes = || waiting.each_ref().map(|woken| woken.0.load(Ordering::Relaxed));
+        for waker in wakers.iter().chain(&wakers) {
+            assert!(queue.poll_finished(&mut Context::from_waker(waker)).is_pending());
+        }
+        queue.end(EndReason::Drained);
+        assert_eq!(wakes(), [0, 0], "there is something to read");
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(matches!(queue.poll_next(cx), Poll::Ready(Some(_))));
+        assert_eq!(wakes(), [1, 1]);
+        assert!(queue.poll_finished(cx).is_ready());
+
+        let idle = Queue::new(Subject::from_static("a"), PendingLimits::default());
+        assert!(idle.poll_finished(&mut Context::from_waker(&wakers[0])).is_pending());
+        idle.end(EndReason::Drained);
+        assert_eq!(wakes(), [2, 1], "there was nothing to read");
     }
 }

@@ -15,5 +15,7 @@ mod differential;
 mod env;
 #[path = "native/failure.rs"]
 mod failure;
+#[path = "native/simulation.rs"]
+mod simulation;
 
 scenarios!(tokio::test, env::local);

@@ -12,6 +12,7 @@
 //! | [`codec`] | bytes to operations and back, with limits |
 //! | [`Subject`], [`subject::matches`] | names, checked and matched |
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
+//! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
 //! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
 //!
@@ -40,6 +41,8 @@ mod time;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(any(test, feature = "simulator"))]
+pub mod simulator;
 
 pub use connection::{Config, Connection, Event};
 pub use header::{HeaderError, HeaderMap, HeaderName, HeaderValue};

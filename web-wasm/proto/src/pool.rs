@@ -10,8 +10,9 @@ use crate::time::Instant;
 /// How long to wait before a server is dialled again.
 ///
 /// After its n-th failure in a row a server rests for a random time between half of and all of
-/// `base · 2^(n-1)`, but no more than `max`; a server whose live connection broke rests for up
-/// to `base`. The randomness keeps a crowd of clients from coming back in step.
+/// `base · 2^(n-1)`, but no more than `max`. A connection that breaks before it has lasted for
+/// `max` counts as a failure too; a server whose connection lasted longer rests for up to `base`.
+/// The randomness keeps a crowd of clients from coming back in step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The first delay.
@@ -87,19 +88,26 @@ pub struct ServerPool {
 pub struct Server {
     /// Where its listener is.
     pub addr: ServerAddr,
-    /// How many attempts in a row have failed.
+    /// How many attempts in a row have failed, or led to a connection that did not last.
     pub failed_attempts: u32,
     /// Whether it has ever let the client in.
     pub did_connect: bool,
     /// Whether another server told of it, instead of the caller.
     pub is_discovered: bool,
+    connected_at: Instant,
     ready_at: Instant,
 }
 
 impl Server {
     fn new(addr: ServerAddr, is_discovered: bool) -> Self {
-        let ready_at = Instant::ORIGIN;
-        Self { addr, failed_attempts: 0, did_connect: false, is_discovered, ready_at }
+        Self {
+            addr,
+            failed_attempts: 0,
+            did_connect: false,
+            is_discovered,
+            connected_at: Instant::ORIGIN,
+            ready_at: Instant::ORIGIN,
+        }
     }
 }
 
@@ -192,10 +200,10 @@ impl ServerPool {
     }
 
     /// A server let the client in.
-    pub fn connected(&mut self, addr: &ServerAddr) {
+    pub fn connected(&mut self, addr: &ServerAddr, now: Instant) {
         self.attempts = 0;
         if let Some(server) = self.find(addr) {
-            server.failed_attempts = 0;
+            server.connected_at = now;
             server.did_connect = true;
         }
     }
@@ -224,8 +232,15 @@ impl ServerPool {
         for server in &mut self.servers {
             server.ready_at = server.ready_at.max(now + rest / 2);
         }
-        if let Some(server) = self.find(addr) {
-            server.ready_at = now + rest;
+        let long = self.backoff.max;
+        match self.find(addr) {
+            // Who lets clients in only to cut them off is no better than who refuses them.
+            Some(server) if now - server.connected_at < long => self.failed(addr, now),
+            Some(server) => {
+                server.failed_attempts = 0;
+                server.ready_at = now + rest;
+            }
+            None => {}
         }
     }
 
@@ -313,7 +328,7 @@ mod tests {
         let third = pool.next(at(0)).unwrap();
         assert!(third.wait >= Duration::from_millis(125), "{third:?}");
         assert_eq!(third.attempt, 3);
-        pool.connected(&third.addr);
+        pool.connected(&third.addr, at(0));
         pool.disconnected(&third.addr, at(0));
         assert_eq!(pool.next(at(0)).unwrap().attempt, 1);
     }
@@ -341,11 +356,31 @@ mod tests {
     fn after_a_break_another_server_comes_first_and_soon() {
         let mut pool = pool(&["ws://a", "ws://b"]);
         let first = pool.next(at(0)).unwrap().addr;
-        pool.connected(&first);
+        pool.connected(&first, at(0));
         pool.disconnected(&first, at(5_000));
         let dial = pool.next(at(5_000)).unwrap();
         assert_eq!(dial.addr, addr("ws://b"));
         assert!(dial.wait <= Duration::from_millis(125));
+    }
+
+    #[test]
+    fn a_server_that_lets_in_and_cuts_rests_as_one_that_fails() {
+        let (mut pool, here) = (pool(&["ws://a"]), addr("ws://a"));
+        let mut now = at(0);
+        for failures in 1..=8u32 {
+            now = now + pool.next(now).unwrap().wait;
+            pool.connected(&here, now);
+            pool.disconnected(&here, now + Duration::from_secs(7));
+            let full = Duration::from_millis(250 << (failures - 1).min(5));
+            let rest = pool.servers[0].ready_at - (now + Duration::from_secs(7));
+            assert!(rest >= full / 2 && rest <= full, "{failures}: {rest:?}");
+            now = now + Duration::from_secs(7);
+        }
+        now = now + pool.next(now).unwrap().wait;
+        pool.connected(&here, now);
+        pool.disconnected(&here, now + Duration::from_secs(8));
+        let rest = pool.servers[0].ready_at - (now + Duration::from_secs(8));
+        assert!(rest <= Duration::from_millis(250), "it is trusted again: {rest:?}");
     }
 
     #[test]
@@ -373,7 +408,7 @@ mod tests {
     fn a_new_list_keeps_what_is_known_of_those_that_stay() {
         let mut pool = pool(&["ws://a", "ws://b"]);
         pool.failed(&addr("ws://a"), at(0));
-        pool.connected(&addr("ws://b"));
+        pool.connected(&addr("ws://b"), at(0));
         pool.set_servers([addr("ws://c"), addr("ws://a"), addr("ws://c")]);
         assert_eq!(addrs(&pool), [addr("ws://c"), addr("ws://a")]);
         assert_eq!(pool.servers()[1].failed_attempts, 1);
@@ -383,7 +418,7 @@ mod tests {
         assert!(pool.servers().iter().all(|server| server.failed_attempts <= 1));
         let dial = pool.next(at(9_000)).unwrap();
         assert_eq!((dial.addr, dial.attempt), (addr("ws://c"), 1));
-        pool.connected(&addr("ws://c"));
+        pool.connected(&addr("ws://c"), at(0));
         assert!(pool.servers().iter().any(|server| server.did_connect));
     }
 
@@ -409,7 +444,7 @@ mod tests {
     fn another_server_is_found_for_a_move() {
         let mut pool = pool(&["ws://a", "ws://b", "ws://c"]);
         let here = pool.next(at(0)).unwrap().addr;
-        pool.connected(&here);
+        pool.connected(&here, at(0));
         assert_eq!(pool.other(&here, at(0)), Some(addr("ws://b")));
         pool.failed(&addr("ws://b"), at(0));
         assert_eq!(pool.other(&here, at(0)), Some(addr("ws://c")));
@@ -423,7 +458,7 @@ mod tests {
     fn gossip_adds_and_forgets_but_keeps_what_was_named() {
         let mut pool = pool(&["ws://a:1/x", "ws://b:1/x"]);
         let via = pool.next(at(0)).unwrap().addr;
-        pool.connected(&via);
+        pool.connected(&via, at(0));
         let urls = |list: &[&str]| list.iter().map(|url| String::from(*url)).collect::<Vec<_>>();
         assert!(pool.discovered(&via, &urls(&["a:1", "c:1", "not an address"])));
         assert!(!pool.discovered(&via, &urls(&["a:1", "c:1"])));

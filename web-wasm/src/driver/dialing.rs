@@ -29,9 +29,10 @@ impl Driver {
     pub(super) fn handle_connected(&mut self) {
         let Some(server) = self.server.clone() else { return };
         self.refused.clear();
+        let now = self.now();
         {
             let mut pool = self.shared.pool.borrow_mut();
-            pool.connected(&server);
+            pool.connected(&server, now);
             pool.set_max_attempts(self.shared.options.max_reconnects);
         }
         self.shared.state.set(State::Connected);
@@ -185,7 +186,7 @@ impl Driver {
         let Some(server) = self.present.as_ref().map(|lane| lane.server.clone()) else { return };
         self.server = Some(server.clone());
         self.shared.server.replace(Some(server.clone()));
-        self.shared.pool.borrow_mut().connected(&server);
+        self.shared.pool.borrow_mut().connected(&server, self.now());
         self.schedule_renewal();
         let server_name = self.server_name();
         self.shared.emit(&Event::HandedOver { server, server_name, broke, unconfirmed });

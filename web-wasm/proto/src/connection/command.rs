@@ -83,6 +83,9 @@ impl Connection {
             }
         }
         self.outbound.publish(subject, reply, headers, payload)?;
+        if !self.config.echo {
+            self.note_own(subject, reply, headers, payload);
+        }
         self.statistics.out_messages += 1;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use core::hash::{Hash, Hasher};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::message::Message;
 
@@ -13,7 +13,13 @@ use crate::message::Message;
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     counts: HashMap<Content, Count>,
+    /// What the client published itself over the old transport, and does not want back: the server
+    /// takes the new one for somebody else's. Of no subscription in particular.
+    own: HashSet<Content>,
 }
+
+/// The subscription of what belongs to none.
+const NO_SID: u64 = 0;
 
 /// What a message says to whom.
 #[derive(Debug)]
@@ -24,7 +30,12 @@ struct Content {
 
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
-        self.sid == other.sid && self.message == other.message
+        let (ours, theirs) = (&self.message, &other.message);
+        self.sid == other.sid
+            && ours.subject == theirs.subject
+            && ours.reply == theirs.reply
+            && ours.payload == theirs.payload
+            && ours.headers == theirs.headers
     }
 }
 
@@ -71,8 +82,23 @@ impl Copies {
         }
     }
 
+    /// The client published a message over the old transport that it does not want back.
+    pub(super) fn published(&mut self, message: Message) {
+        self.own.insert(Content { sid: NO_SID, message });
+    }
+
+    /// Whether a message that the new transport brings is one that the client published and does not
+    /// want back.
+    fn is_own(&self, message: &Message) -> bool {
+        !self.own.is_empty()
+            && self.own.contains(&Content { sid: NO_SID, message: message.clone() })
+    }
+
     /// The new transport brings a message after the old one has delivered everything.
     pub(super) fn judge(&mut self, sid: u64, message: &Message) -> Verdict {
+        if self.is_own(message) {
+            return Verdict::Copy;
+        }
         let count = self.count(sid, message);
         let (surely, perhaps) = (count.surely, count.surely + count.perhaps);
         count.again += 1;
@@ -129,6 +155,16 @@ mod tests {
         assert_eq!(copies.judge(1, &message("tick")), Verdict::Copy);
         assert_eq!(copies.judge(1, &message("tick")), Verdict::InDoubt);
         assert_eq!(copies.judge(1, &message("tick")), Verdict::News);
+    }
+
+    #[test]
+    fn what_the_client_does_not_want_back_is_left_out() {
+        let mut copies = Copies::default();
+        assert_eq!(copies.judge(1, &message("mine")), Verdict::News);
+        copies.published(message("mine"));
+        assert_eq!(copies.judge(1, &message("mine")), Verdict::Copy);
+        assert_eq!(copies.judge_all(2, &message("mine")), Verdict::Copy, "by each subscription");
+        assert_eq!(copies.judge(1, &message("theirs")), Verdict::News);
     }
 
     #[test]

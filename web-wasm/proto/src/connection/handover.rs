@@ -23,6 +23,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::copies::{Copies, Verdict};
@@ -33,6 +34,7 @@ use super::link::{Link, Phase, Via};
 use super::settling::Settling;
 use super::{Connection, TransportClosed};
 use crate::codec::encode;
+use crate::header::HeaderMap;
 use crate::message::Message;
 use crate::time::Instant;
 
@@ -149,6 +151,28 @@ impl Connection {
         });
         self.send_ping(Via::Present, Purpose::Handover { question: opening });
         true
+    }
+
+    /// The client does not want back what it publishes. A server that gets it over one transport
+    /// gives it to the other all the same.
+    pub(super) fn note_own(
+        &mut self,
+        subject: &str,
+        reply: Option<&str>,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+    ) {
+        let Some(handover) = self.handover.as_mut().filter(|handover| !handover.has_turned())
+        else {
+            return;
+        };
+        handover.copies.published(Message {
+            subject: subject.into(),
+            reply: reply.map(Into::into),
+            payload: Bytes::copy_from_slice(payload),
+            headers: headers.cloned(),
+            ..Message::default()
+        });
     }
 
     fn next_question(&mut self) -> u32 {

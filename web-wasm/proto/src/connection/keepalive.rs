@@ -6,7 +6,8 @@ use core::time::Duration;
 use super::FlushId;
 use crate::time::Instant;
 
-/// How long a server that is doubted has for its PONG.
+/// How long a server that is doubted has for its PONG, and how late a timer may be before it
+/// shows that the machine slept.
 const DOUBT: Duration = Duration::from_secs(3);
 
 /// What a PING was sent for.
@@ -43,7 +44,8 @@ pub(super) struct Ping {
 ///
 /// A connection is judged by unanswered keep-alive PINGs alone, each of them sent by a timer:
 /// where timers are held back (a hidden tab, a laptop asleep) there are fewer PINGs, and
-/// never a false verdict.
+/// never a false verdict. A timer that is late is itself a reason to doubt: whoever slept can't
+/// know what became of the server.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
     interval: Duration,
@@ -113,17 +115,20 @@ impl KeepAlive {
 
     /// The timer fired, perhaps.
     pub(super) fn due(&mut self, now: Instant) -> Due {
-        match self.next {
-            Some(next) if next <= now => {}
+        let slept = match self.next {
+            Some(next) if next <= now => now - next > DOUBT,
             _ => return Due::Nothing,
-        }
+        };
         let keep_alive = |ping: &&Ping| ping.purpose == Purpose::KeepAlive;
         let unanswered = self.pings.iter().filter(keep_alive).count();
-        let enough = if self.doubted { 1 } else { self.max_unanswered };
+        // Who has just slept may not have read the answer yet.
+        let enough = if self.doubted && !slept { 1 } else { self.max_unanswered };
         if unanswered >= enough {
             return Due::Stale { unanswered };
         }
-        self.next = Some(now + self.interval);
+        self.doubted |= slept;
+        let patience = if self.doubted { self.interval.min(DOUBT) } else { self.interval };
+        self.next = Some(now + patience);
         Due::Ping
     }
 }
@@ -173,11 +178,29 @@ mod tests {
     }
 
     #[test]
-    fn a_long_sleep_alone_is_no_verdict() {
+    fn a_long_sleep_alone_is_no_verdict_but_a_reason_to_ask() {
         let mut keepalive = KeepAlive::new(10 * SECOND, 2);
         keepalive.start(at(0));
         assert_eq!(keepalive.due(at(36_000)), Due::Ping);
         keepalive.sent(ping(at(36_000)));
-        assert_eq!(keepalive.deadline(), Some(at(36_010)));
+        assert_eq!(keepalive.deadline(), Some(at(36_003)), "the answer has to come soon");
+        assert_eq!(keepalive.due(at(72_000)), Due::Ping, "it slept again");
+        keepalive.sent(ping(at(72_000)));
+        keepalive.pong();
+        keepalive.pong();
+        assert_eq!(keepalive.due(at(72_003)), Due::Ping);
+        assert_eq!(keepalive.deadline(), Some(at(72_013)), "it is trusted again");
+    }
+
+    #[test]
+    fn a_server_that_is_gone_after_a_sleep_is_found_soon_and_by_late_timers_too() {
+        let mut keepalive = KeepAlive::new(10 * SECOND, 2);
+        keepalive.start(at(0));
+        assert_eq!(keepalive.due(at(36_000)), Due::Ping);
+        keepalive.sent(ping(at(36_000)));
+        assert_eq!(keepalive.due(at(36_003)), Due::Stale { unanswered: 1 });
+        assert_eq!(keepalive.due(at(36_060)), Due::Ping, "a timer once a minute");
+        keepalive.sent(ping(at(36_060)));
+        assert_eq!(keepalive.due(at(36_120)), Due::Stale { unanswered: 2 });
     }
 }

@@ -210,6 +210,30 @@ fn a_limit_on_messages_counts_each_once() {
     assert_eq!(events[2..], [Event::SubscriptionEnded { sid, reason }]);
 }
 
+/// A server takes two transports for two clients, so that each gets what was published over the other.
+#[test]
+fn what_the_client_does_not_want_back_does_not_come_by_the_other_way() {
+    let mut rig = Rig::with(Config { echo: false, ..Config::default() });
+    rig.connect();
+    let a = rig.subscribe("a");
+    assert!(arrive(&mut rig, INFO).contains(r#""echo":false"#));
+    rig.publish("a").unwrap();
+    rig.receive_via(Via::Next, "MSG a 1 1\nx\nMSG a 1 6\ntheirs");
+    rig.receive("MSG a 1 6\ntheirs");
+    assert_eq!(rig.events(), [message(a, "a", "theirs")]);
+    up_to_leaving(&mut rig);
+    assert_eq!(rig.events(), []);
+    rig.receive_via(Via::Next, "MSG a 1 1\nx");
+    rig.receive("PONG");
+    assert_eq!(rig.events(), [handed_over()]);
+    rig.publish("a").unwrap();
+    rig.receive("PONG");
+    assert_eq!(rig.events(), []);
+    rig.pass(SECOND);
+    rig.receive("MSG a 1 1\nx");
+    assert_eq!(rig.events(), [message(a, "a", "x")], "somebody else's");
+}
+
 #[test]
 fn requests_are_answered_over_either_transport_once() {
     let mut rig = Rig::connected();
