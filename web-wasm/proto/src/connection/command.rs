@@ -135,7 +135,7 @@ impl Connection {
                 subscription.max = Some(max);
                 // The server counts what it delivered itself. What that comes to is not known while
                 // copies come; then it is told when they stop.
-                let remaining = max - subscription.delivered_earlier;
+                let remaining = subscription.as_server_counts(max);
                 if self.settling.is_none() {
                     let via = self.via_of(sid);
                     self.control(via, |out| encode::unsubscribe(out, sid, Some(remaining)));

@@ -17,10 +17,22 @@ pub(super) struct Subscription {
     pub(super) max: Option<u64>,
     /// How many it got, over all transports.
     pub(super) delivered: u64,
-    /// How many of these came over earlier transports, which the present server knows nothing of.
-    pub(super) delivered_earlier: u64,
+    /// How many messages the present server has counted that it did not get: copies of others.
+    /// Negative where it got more over earlier transports, which the present server knows nothing of.
+    pub(super) counted_beside: i64,
     /// Whether it was given up and only what is on its way is still to come.
     pub(super) draining: bool,
+}
+
+impl Subscription {
+    /// What a limit on all messages comes to in the count of the present server.
+    pub(super) fn as_server_counts(&self, max: u64) -> u64 {
+        max.saturating_add_signed(self.counted_beside)
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// All subscriptions by their id. An id is never used twice, so that a message on its way can't
@@ -53,7 +65,7 @@ impl Subscriptions {
             queue_group,
             max: None,
             delivered: 0,
-            delivered_earlier: 0,
+            counted_beside: 0,
             draining: false,
         };
         self.by_sid.insert(self.last_sid, subscription);
@@ -119,11 +131,11 @@ impl Subscriptions {
             if subscription.draining {
                 continue;
             }
-            subscription.delivered_earlier = subscription.delivered;
+            subscription.counted_beside = signed(subscription.delivered).saturating_neg();
             let group = subscription.queue_group.as_deref();
             encode::subscribe(out, &subscription.subject, group, sid);
             if let Some(max) = subscription.max {
-                encode::unsubscribe(out, sid, Some(max.saturating_sub(subscription.delivered)));
+                encode::unsubscribe(out, sid, Some(subscription.as_server_counts(max)));
             }
         }
     }
@@ -145,8 +157,9 @@ impl Subscriptions {
     /// Returns what its limit comes to in that count, if it has one.
     pub(super) fn recount(&mut self, sid: u64, brought: u64) -> Option<u64> {
         let subscription = self.by_sid.get_mut(&sid)?;
-        subscription.delivered_earlier = subscription.delivered.saturating_sub(brought);
-        subscription.max.map(|max| max.saturating_sub(subscription.delivered_earlier))
+        subscription.counted_beside =
+            signed(brought).saturating_sub_unsigned(subscription.delivered);
+        subscription.max.map(|max| subscription.as_server_counts(max))
     }
 }
 

@@ -133,6 +133,7 @@ impl Actor {
                 780..790 => self.machine().wake(),
                 790..794 => self.spawn(async |actor| actor.close().await),
                 794..798 => self.spawn(async |actor| actor.drain().await),
+                798..818 => self.client().renew_credentials(),
                 _ => {}
             }
         }

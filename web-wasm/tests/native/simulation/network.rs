@@ -198,7 +198,7 @@ impl Network {
 
     /// The server's end of a machine's last line.
     pub(crate) fn link_of(&self, machine: usize) -> Option<LinkId> {
-        self.lines.values().rfind(|line| line.machine == machine)?.link
+        self.line(self.lines_had(machine).next()?).link
     }
 
     fn line_mut(&mut self, id: LineId) -> &mut Line {

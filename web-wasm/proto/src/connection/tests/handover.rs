@@ -235,6 +235,27 @@ fn what_the_client_does_not_want_back_does_not_come_by_the_other_way() {
 }
 
 #[test]
+fn a_limit_allows_for_what_the_client_does_not_want_back() {
+    let mut rig = Rig::with(Config { echo: false, ..Config::default() });
+    rig.connect();
+    let sid = rig.subscribe("a");
+    rig.connection.unsubscribe(sid, Some(2));
+    arrive(&mut rig, INFO);
+    rig.publish("a").unwrap();
+    rig.receive_via(Via::Next, "MSG a 1 1\nx");
+    up_to_leaving(&mut rig);
+    rig.events();
+    rig.receive("PONG");
+    assert_eq!(rig.events(), [handed_over()]);
+    rig.receive("PONG");
+    assert_eq!(rig.events(), []);
+    rig.sent();
+    rig.pass(SECOND);
+    // The new server has counted one that was left out.
+    assert_eq!(rig.sent(), "UNSUB 1 3\r\n");
+}
+
+#[test]
 fn requests_are_answered_over_either_transport_once() {
     let mut rig = Rig::connected();
     let (first, first_reply) = rig.request("q");
