@@ -3,10 +3,13 @@
 //! Every field must be in the file and no other may be: a default that nobody wrote down is one
 //! that nobody checks. Relative paths start at the working directory.
 
+pub mod auth;
 pub mod guest;
 pub mod http;
 pub mod keys;
+pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod nats;
 pub mod origins;
 pub mod page;
@@ -21,10 +24,15 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
+pub use auth::{
+    ApiKeyConfig, AuthConfig, IssuerConfig, KeyDigest, KeySetsConfig, KeysFrom, SignatureAlgorithm,
+};
 pub use guest::GuestConfig;
-pub use http::HttpConfig;
+pub use http::{ForwardedHeader, HttpConfig};
 pub use keys::KeysConfig;
+pub use limits::{LimitsConfig, Rate};
 pub use log::{LogConfig, LogFormat};
+pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use origins::{Origin, OriginError, OriginsConfig};
 pub use page::PageConfig;
@@ -48,6 +56,12 @@ pub struct Config {
     pub websocket: WebsocketConfig,
     /// Access without an account.
     pub guest: GuestConfig,
+    /// Who callers can prove to be.
+    pub auth: AuthConfig,
+    /// How often they may call.
+    pub limits: LimitsConfig,
+    /// The listener for Prometheus.
+    pub metrics: MetricsConfig,
     /// What is logged and how.
     pub log: LogConfig,
 }
@@ -161,6 +175,8 @@ impl Config {
         self.nats.check(&mut problems);
         self.websocket.check(&mut problems);
         self.guest.check(&mut problems);
+        self.auth.check(&mut problems);
+        self.limits.check(&mut problems);
         self.log.check(&mut problems);
         problems
     }
