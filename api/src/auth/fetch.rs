@@ -89,7 +89,8 @@ impl HttpClient {
 
     fn with_schemes(builder: HttpsConnectorBuilder<WantsSchemes>) -> Self {
         let connector = builder.https_or_http().enable_http1().build();
-        Self(Client::builder(TokioExecutor::new()).build(connector))
+        // Minutes lie between two fetches: a connection kept open would only go stale.
+        Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
     }
 
     /// Gets a document of at most `max_bytes`.

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fmt, time::Duration};
 
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
 use super::{Invalid, check_range};
@@ -76,8 +76,10 @@ pub struct ApiKeyConfig {
     /// Whose key it is; safe to log. Several keys may have one name, so that a new one can be handed
     /// out before the old one is taken away.
     pub name: String,
-    /// SHA-256 of the key.
-    pub sha256: KeyDigest,
+    /// SHA-256 of the key. `None` stands for a text that is no digest: it may be a key that was put
+    /// here by mistake, and an error of the parser would quote it.
+    #[serde(deserialize_with = "digest")]
+    pub sha256: Option<KeyDigest>,
 }
 
 /// The SHA-256 digest of an API key, written as 64 lower-case hexadecimal digits.
@@ -92,21 +94,10 @@ impl fmt::Display for KeyDigest {
     }
 }
 
-impl<'de> Deserialize<'de> for KeyDigest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        // The text is not repeated: it may be a key put here by mistake.
-        HEXLOWER
-            .decode(text.as_bytes())
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| {
-                de::Error::custom(
-                    "a digest is 64 hexadecimal digits in lower case, as `api key new` prints them",
-                )
-            })
-    }
+fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KeyDigest>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let bytes = HEXLOWER.decode(text.as_bytes()).ok();
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(KeyDigest))
 }
 
 /// How issuers' keys are fetched and kept.
@@ -200,11 +191,18 @@ impl AuthConfig {
                     ),
                 });
             }
-            if !digests.insert(key.sha256) {
+            let mut refuse = |problem: &str| {
                 problems.push(Invalid {
                     field: "auth.api_keys.sha256",
-                    problem: format!("the key of {:?} is there twice", key.name),
+                    problem: format!("{:?}: {problem}", key.name),
                 });
+            };
+            match key.sha256 {
+                None => refuse(
+                    "a digest is 64 hexadecimal digits in lower case, as `api key new` prints them",
+                ),
+                Some(digest) if !digests.insert(digest) => refuse("the key is there twice"),
+                Some(_) => {}
             }
         }
     }
@@ -317,11 +315,26 @@ mod tests {
 
     #[test]
     fn a_key_in_the_place_of_its_digest_is_refused_and_not_repeated() {
-        let key = "sk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let text = format!("name = \"a\"\nsha256 = {key:?}");
-        let error = toml::from_str::<ApiKeyConfig>(&text).unwrap_err();
-        assert!(error.message().contains("64 hexadecimal digits"), "{error}");
-        assert!(!error.message().contains("sk_"), "{error}");
+        for text in ["sk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "", &"A".repeat(64)] {
+            let config = AuthConfig {
+                issuers: Vec::new(),
+                api_keys: vec![
+                    toml::from_str(&format!("name = \"a\"\nsha256 = {text:?}")).unwrap(),
+                ],
+                key_sets: KeySetsConfig {
+                    fetch_deadline_ms: 3000,
+                    max_bytes: 65536,
+                    refresh_seconds: 300,
+                    min_interval_seconds: 10,
+                    max_age_seconds: 3600,
+                },
+            };
+            let mut problems = Vec::new();
+            config.check(&mut problems);
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!(problems[0].field, "auth.api_keys.sha256");
+            assert!(!problems[0].to_string().contains("sk_"), "{problems:?}");
+        }
     }
 
     #[test]

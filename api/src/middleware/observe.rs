@@ -15,9 +15,9 @@ use crate::{error::Code, telemetry::Metrics};
 /// The response header that names the request, so that a caller can quote it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longest path that is logged. Seeds and tokens are longer: one that was put into a path by
-/// mistake stays out of the log.
-const MAX_PATH_BYTES: usize = 48;
+/// Longest path that is logged. API keys, seeds and tokens are longer: one that was put into a path
+/// by mistake stays out of the log.
+const MAX_PATH_BYTES: usize = 40;
 
 /// Gives the request an id, wraps all that is logged about it in a span, and logs and counts the
 /// outcome. Queries and headers are never logged.
