@@ -158,7 +158,9 @@ impl KeyFetcher {
         if discovery.issuer != self.issuer.issuer {
             return Err(FetchError::OtherIssuer);
         }
-        if !is_safe_to_fetch(&discovery.jwks_uri) {
+        // An issuer elsewhere has nothing to say about what is on this machine.
+        let is_downgrade = url.scheme() == "https" && discovery.jwks_uri.scheme() != "https";
+        if is_downgrade || !is_safe_to_fetch(&discovery.jwks_uri) {
             return Err(FetchError::UnsafePlace);
         }
         Ok(discovery.jwks_uri)

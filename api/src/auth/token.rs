@@ -101,6 +101,8 @@ impl TokenVerifier {
     fn validation(&self, algorithm: Algorithm) -> Validation {
         let mut validation = Validation::new(algorithm);
         validation.leeway = self.issuer.leeway_seconds;
+        // At `exp` a token is over (RFC 7519 §4.1.4); without this it would live for a second more.
+        validation.reject_tokens_expiring_in_less_than = 1;
         validation.validate_nbf = true;
         validation.set_audience(&[&self.issuer.audience]);
         validation.set_issuer(&[&self.issuer.issuer]);

@@ -12,6 +12,7 @@ use crate::{
     issuer::{AUDIENCE, Issuer, Key, hmac_sha256, now, signed, with},
     nats::Nats,
     service::{Api, Options, problem},
+    startup::refusal,
     wait::until,
 };
 
@@ -389,6 +390,58 @@ async fn keys_are_taken_from_nowhere_but_where_they_belong() {
     let api = Api::start_with(&nats, &options(&[issuer.config_with(&elsewhere)], false)).await;
     let token = key.token(&issuer.claims());
     assert_eq!(api.call_as(CREDENTIALS, &token).await.status(), 200);
+}
+
+#[tokio::test]
+async fn keys_are_fetched_by_tls_from_whom_this_machine_trusts() {
+    let nats = Nats::provision();
+    let key = Key::ed25519("1");
+    let (issuer, certificate) = Issuer::start_with_tls(&[&key]).await;
+    let token = key.token(&issuer.claims());
+    let dir = tempfile::tempdir().unwrap();
+    let trusted = dir.path().join("trusted.pem");
+    std::fs::write(&trusted, certificate).unwrap();
+    for from in [issuer.config(), issuer.config_with("\"discovery\"")] {
+        let trusting =
+            options(&[from.clone()], false).env("SSL_CERT_FILE", trusted.to_str().unwrap());
+        let api = Api::start_with(&nats, &trusting).await;
+        assert_eq!(api.call_as(CREDENTIALS, &token).await.status(), 200, "{}", api.log());
+
+        // The authorities of this machine do not know it.
+        let api = Api::start_with(&nats, &options(&[from], false)).await;
+        problem(api.call_as(CREDENTIALS, &token).await, 503, "issuer_unavailable").await;
+        assert!(api.log().contains("certificate"), "{}", api.log());
+    }
+
+    // What comes by TLS does not send on to where there is none.
+    let plain = Issuer::start(&[&key]).await;
+    issuer.serves.discovery(&json!({
+        "issuer": issuer.name(),
+        "jwks_uri": format!("{}/jwks", plain.name()),
+    }));
+    let options = options(&[issuer.config_with("\"discovery\"")], false)
+        .env("SSL_CERT_FILE", trusted.to_str().unwrap());
+    let api = Api::start_with(&nats, &options).await;
+    problem(api.call_as(CREDENTIALS, &token).await, 503, "issuer_unavailable").await;
+    assert!(api.log().contains("not safe to fetch from"), "{}", api.log());
+    assert_eq!(plain.serves.asked(), 0);
+}
+
+#[tokio::test]
+async fn without_authorities_a_remote_issuer_stops_the_start() {
+    let nats = Nats::provision();
+    let issuer = Issuer::start(&[&Key::ed25519("1")]).await;
+    let none = tempfile::tempdir().unwrap();
+    let none = |options: Options| {
+        let dir = none.path().to_str().unwrap();
+        options.env("SSL_CERT_DIR", dir).env("SSL_CERT_FILE", format!("{dir}/none.pem"))
+    };
+    let remote = issuer.config_with("{ jwks = \"https://192.0.2.1/jwks\" }");
+    let said = refusal(&nats, &none(options(&[remote], false)));
+    assert!(said.contains("this machine trusts no certificate authority"), "{said}");
+    // One on this machine needs none.
+    let api = Api::start_with(&nats, &none(options(&[issuer.config()], false))).await;
+    assert_eq!(api.get("/healthz").await.status(), 200);
 }
 
 #[tokio::test]

@@ -15,15 +15,24 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
+    serve::Listener,
 };
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64_MIME, BASE64URL_NOPAD};
 use ring::{
     hmac,
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring::default_provider, pki_types::PrivatePkcs8KeyDer},
+    server::TlsStream,
+};
 
 /// What our configuration asks for.
 pub(crate) const AUDIENCE: &str = "scaling-ws";
@@ -132,6 +141,7 @@ pub(crate) fn now() -> i64 {
 
 pub(crate) struct Issuer {
     address: SocketAddr,
+    scheme: &'static str,
     pub(crate) serves: Arc<Serves>,
     server: JoinHandle<()>,
 }
@@ -190,31 +200,89 @@ async fn discovery(State(serves): State<Arc<Serves>>) -> impl IntoResponse {
     ([("connection", "close")], serves.discovery.lock().unwrap().clone())
 }
 
+/// Speaks TLS with whoever connects.
+struct TlsListener {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, peer) = self.tcp.accept().await.unwrap();
+            // Who does not trust the certificate hangs up.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
+}
+
 impl Issuer {
     pub(crate) async fn start(keys: &[&Key]) -> Self {
-        let issuer = Self::start_at("127.0.0.1:0".parse().unwrap(), Arc::default()).await;
-        issuer.serves.keys(keys);
-        issuer.serves.discovery(&json!({
-            "issuer": issuer.name(),
-            "jwks_uri": format!("{}/jwks", issuer.name()),
-        }));
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let issuer = Self::serving(tcp, address, "http", Arc::default());
+        issuer.serve_keys(keys);
         issuer
     }
 
-    async fn start_at(address: SocketAddr, serves: Arc<Serves>) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
+    /// An issuer with TLS, and its certificate as PEM.
+    pub(crate) async fn start_with_tls(keys: &[&Key]) -> (Self, String) {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let private = PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into();
+        let config = ServerConfig::builder_with_provider(default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], private)
+            .unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let listener = TlsListener { tcp, acceptor: Arc::new(config).into() };
+        let issuer = Self::serving(listener, address, "https", Arc::default());
+        issuer.serve_keys(keys);
+        let body = BASE64_MIME.encode(cert.der());
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n");
+        (issuer, pem)
+    }
+
+    fn serving<L>(
+        listener: L,
+        address: SocketAddr,
+        scheme: &'static str,
+        serves: Arc<Serves>,
+    ) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+    {
         let router = Router::new()
             .route("/jwks", get(jwks))
             .route("/.well-known/openid-configuration", get(discovery))
             .with_state(Arc::clone(&serves));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, serves, server }
+        Self { address, scheme, serves, server }
+    }
+
+    fn serve_keys(&self, keys: &[&Key]) {
+        self.serves.keys(keys);
+        self.serves.discovery(&json!({
+            "issuer": self.name(),
+            "jwks_uri": format!("{}/jwks", self.name()),
+        }));
     }
 
     /// What stands in `iss`.
     pub(crate) fn name(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Goes away: nobody listens there any more.
@@ -225,7 +293,8 @@ impl Issuer {
 
     /// Comes back at the same address.
     pub(crate) async fn start_again(&mut self) {
-        *self = Self::start_at(self.address, Arc::clone(&self.serves)).await;
+        let tcp = TcpListener::bind(self.address).await.unwrap();
+        *self = Self::serving(tcp, self.address, self.scheme, Arc::clone(&self.serves));
     }
 
     /// The claims of a token that is good for a minute.
