@@ -144,6 +144,39 @@ mod tests {
         );
     }
 
+    /// RFC 7520 section 4.2.
+    #[test]
+    fn the_rsa_pss_vector_of_rfc_7520_verifies() {
+        check(
+            r#"{"kty":"RSA","e":"AQAB","n":"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw"}"#,
+            Algorithm::PS384,
+            &[Algorithm::PS256, Algorithm::PS512, Algorithm::RS384],
+            "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4.cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw",
+        );
+    }
+
+    #[test]
+    fn an_ecdsa_signature_on_p384_verifies() {
+        use data_encoding::BASE64URL_NOPAD;
+        use ring::{
+            rand::SystemRandom,
+            signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+        };
+        let (method, random) = (&ECDSA_P384_SHA384_FIXED_SIGNING, SystemRandom::new());
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(method, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(method, pkcs8.as_ref(), &random).unwrap();
+        let public = pair.public_key().as_ref();
+        let (x, y) = public[1..].split_at(48);
+        let (x, y) = (BASE64URL_NOPAD.encode(x), BASE64URL_NOPAD.encode(y));
+        let signature = BASE64URL_NOPAD.encode(pair.sign(&random, b"e.e").unwrap().as_ref());
+        check(
+            &format!(r#"{{"kty":"EC","crv":"P-384","x":"{x}","y":"{y}"}}"#),
+            Algorithm::ES384,
+            &[Algorithm::ES256, Algorithm::RS384, Algorithm::EdDSA],
+            &format!("e.e.{signature}"),
+        );
+    }
+
     /// RFC 7515 appendix A.3.
     #[test]
     fn the_ecdsa_vector_of_rfc_7515_verifies() {

@@ -70,8 +70,10 @@ struct Permissions {
 /// Mints a credential for the public key in the body. The caller proves that the key is its own
 /// when it logs in to NATS, not here: a credential for a stranger's key is of no use.
 ///
+/// Who calls, and not too often, has been settled before the body is read.
+///
 /// # Errors
-/// * 429 `rate_limited`: this key was asked for too often.
+/// * 429 `rate_limited`: this caller asked too often for this key.
 /// * 400 `invalid_nkey`: the key is none of a user.
 /// * 422 `credential_too_large`: it would not fit a login.
 /// * What [`JsonBody`] answers to other bodies.

@@ -402,8 +402,8 @@ async fn keys_are_fetched_by_tls_from_whom_this_machine_trusts() {
     let trusted = dir.path().join("trusted.pem");
     std::fs::write(&trusted, certificate).unwrap();
     for from in [issuer.config(), issuer.config_with("\"discovery\"")] {
-        let trusting =
-            options(&[from.clone()], false).env("SSL_CERT_FILE", trusted.to_str().unwrap());
+        let trusting = options(std::slice::from_ref(&from), false)
+            .env("SSL_CERT_FILE", trusted.to_str().unwrap());
         let api = Api::start_with(&nats, &trusting).await;
         assert_eq!(api.call_as(CREDENTIALS, &token).await.status(), 200, "{}", api.log());
 
