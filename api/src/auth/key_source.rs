@@ -188,6 +188,8 @@ impl Keeper {
                 timeout(self.settings.deadline, fetch()).await.unwrap_or(Err(FetchError::Deadline));
             observe(fetched.is_ok());
             let failure = fetched.as_ref().err().map(|error| Causes(error).to_string());
+            // Before the requests that wait for it are answered, so that the log has the cause first.
+            self.log(failure.as_deref(), last_failure.as_deref());
             self.state.send_modify(|state| {
                 state.is_fetching = false;
                 state.ended += 1;
@@ -206,7 +208,6 @@ impl Keeper {
                     wait
                 }
             };
-            self.log(failure.as_deref(), last_failure.as_deref());
             last_failure = failure;
             // Up to a tenth sooner, so that many services do not ask in the same instant.
             next =

@@ -100,11 +100,11 @@ fn bad_tokens(issuer: &Issuer, key: &Key, stranger: &Key) -> Vec<(&'static str, 
         ("other issuer", key.token(&with(&claims, "iss", "https://elsewhere.example"))),
         ("several issuers", key.token(&with(&claims, "iss", json!([issuer.name()])))),
         ("issuer but for a slash", key.token(&with(&claims, "iss", format!("{}/", issuer.name())))),
-        ("expired", key.token(&with(&claims, "exp", now() - 10))),
+        ("expired", key.token(&with(&claims, "exp", now() - 100))),
         ("no expiry", key.token(&with(&claims, "exp", Value::Null))),
         ("expiry as text", key.token(&with(&claims, "exp", (now() + 60).to_string()))),
         ("negative expiry", key.token(&with(&claims, "exp", -1))),
-        ("not yet valid", key.token(&with(&claims, "nbf", now() + 30))),
+        ("not yet valid", key.token(&with(&claims, "nbf", now() + 100))),
         ("start as text", key.token(&with(&claims, "nbf", "0"))),
         ("no subject", key.token(&with(&claims, "sub", Value::Null))),
         ("empty subject", key.token(&with(&claims, "sub", ""))),
@@ -294,7 +294,7 @@ async fn while_the_issuer_is_away_its_keys_are_used_for_a_time() {
     let options = options(&[issuer.config()], true)
         .edit("min_interval_seconds = 10", "min_interval_seconds = 1")
         .edit("refresh_seconds = 300", "refresh_seconds = 1")
-        .edit("max_age_seconds = 86400", "max_age_seconds = 3");
+        .edit("max_age_seconds = 86400", "max_age_seconds = 6");
     let api = Api::start_with(&nats, &options).await;
     let good = key.token(&with(&issuer.claims(), "exp", now() + 600));
     assert_eq!(api.call_as(CREDENTIALS, &good).await.status(), 200);

@@ -314,7 +314,7 @@ impl Issuer {
     pub(crate) fn config_with(&self, keys: &str) -> String {
         format!(
             "{{ issuer = \"{}\", audience = \"{AUDIENCE}\", keys = {keys}, \
-             algorithms = [\"EdDSA\", \"ES256\"], leeway_seconds = 5, required_claims = [] }}",
+             algorithms = [\"EdDSA\", \"ES256\"], leeway_seconds = 30, required_claims = [] }}",
             self.name()
         )
     }

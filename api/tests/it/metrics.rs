@@ -45,9 +45,10 @@ async fn what_happens_is_counted() {
     let key = Key::ed25519("1");
     let issuer = Issuer::start(&[&key]).await;
     let (options, port) = with_metrics();
-    let options = options
-        .edit("issuers = []", format!("issuers = [{}]", issuer.config()))
-        .edit("[limits.session]\nburst = 300", "[limits.session]\nburst = 2");
+    let options = options.edit("issuers = []", format!("issuers = [{}]", issuer.config())).edit(
+        "[limits.session]\nburst = 300\nper_minute = 600",
+        "[limits.session]\nburst = 2\nper_minute = 1",
+    );
     let api = Api::start_with(&nats, &options).await;
     api.until_status("/readyz", 200).await;
 

@@ -102,20 +102,20 @@ async fn there_is_room_again_after_the_time_that_was_told() {
     let nats = Nats::provision();
     let options = Options::default().edit(
         "[limits.address]\nburst = 3000\nper_minute = 60000",
-        "[limits.address]\nburst = 1\nper_minute = 30",
+        "[limits.address]\nburst = 1\nper_minute = 20",
     );
     let api = Api::start_with(&nats, &options).await;
     problem(api.post(CREDENTIALS, "{}").await, 422, "invalid_request").await;
     let refused = api.post(CREDENTIALS, "{}").await;
     let wait: u64 = refused.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
-    assert!((1..=2).contains(&wait), "{wait}");
+    assert!((1..=3).contains(&wait), "{wait}");
     too_many(refused).await;
     let begun = Instant::now();
     until("there is room again", || async {
         (api.post(CREDENTIALS, "{}").await.status() == 422).then_some(())
     })
     .await;
-    assert!(begun.elapsed() <= Duration::from_secs(wait + 1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() <= Duration::from_secs(wait + 5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

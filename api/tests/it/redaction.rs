@@ -88,7 +88,10 @@ async fn no_credential_of_a_caller_is_logged_at_any_level() {
             .edit("format = \"compact\"", format!("format = \"{format}\""))
             .edit("issuers = []", format!("issuers = [{}]", issuer.config()))
             .edit("api_keys = []", format!("api_keys = [{element}]"))
-            .edit("[limits.session]\nburst = 300", "[limits.session]\nburst = 1");
+            .edit(
+                "[limits.session]\nburst = 300\nper_minute = 600",
+                "[limits.session]\nburst = 1\nper_minute = 1",
+            );
         let api = Api::start_with(&nats, &options).await;
         let claims = with(&issuer.claims(), "email", "alice@example.com");
         let (good, forged) = (key.token(&claims), stranger.token(&claims));
