@@ -12,17 +12,23 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    config::{Config, Origin},
+    auth::{Authenticator, AuthenticatorError},
+    config::{AuthConfig, Config, HttpConfig, Origin},
     keys::{self, KeyFileError},
+    limits::{AddressSource, RateLimits},
     middleware::security_headers::content_security_policy,
     mint::RoleName,
     publish::{Connection, ConnectionSettings, Publisher},
-    router::{AppState, RouterSettings, router},
+    router::{AppState, RouterSettings, metrics_router, router},
     routes::credentials::Issuer,
-    server,
+    server::{self, ServerSettings},
+    telemetry::Metrics,
 };
 
-/// The service could not start, or stopped by itself.
+/// Connections at once to the listener for Prometheus: one, some spare, and people who look.
+const MAX_METRICS_CONNECTIONS: usize = 16;
+
+/// The service could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// A key file cannot be used.
@@ -47,9 +53,9 @@ pub enum AppError {
     /// The websocket URLs make no header.
     #[error("the websocket URLs make no content security policy")]
     Policy(#[source] axum::http::header::InvalidHeaderValue),
-    /// The listener failed.
-    #[error("the listener failed")]
-    Serve(#[source] io::Error),
+    /// Callers' authentication cannot be set up.
+    #[error(transparent)]
+    Authenticator(#[from] AuthenticatorError),
 }
 
 /// A service that listens, and whose connection to NATS is on its way.
@@ -57,21 +63,24 @@ pub struct App {
     address: SocketAddr,
     listener: TcpListener,
     router: axum::Router,
-    shutdown_deadline: std::time::Duration,
+    server: ServerSettings,
+    metrics: Option<(TcpListener, axum::Router)>,
     stop: CancellationToken,
     nats: JoinHandle<()>,
 }
 
 impl App {
-    /// Reads the keys, binds the listener and starts to connect to NATS. NATS need not be there.
+    /// Reads the keys, binds the listeners, and starts to connect to NATS and to fetch the issuers'
+    /// keys. Neither NATS nor an issuer need be there.
     ///
     /// # Errors
     /// * [`AppError::Keys`]: a key file is missing, unreadable, malformed or too open.
     /// * [`AppError::Listen`]: the address cannot be bound.
     /// * [`AppError::Policy`]: the websocket URLs make no header.
+    /// * [`AppError::Authenticator`]: issuers' keys cannot be fetched from this machine.
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         let credentials = keys::load_service(&config.keys.dir)?;
-        let guest = if config.guest.enabled {
+        let guest = if config.guest.enabled || knows_anybody(&config.auth) {
             let account = keys::load_account(&config.keys.dir)?;
             Some(keys::load_role(&config.keys.dir, RoleName::Guest, config.guest.ttl(), &account)?)
         } else {
@@ -79,11 +88,15 @@ impl App {
         };
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 
-        let listen = |source| AppError::Listen { address: config.http.listen, source };
-        let listener = TcpListener::bind(config.http.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listener = bind(config.http.listen).await?;
+        let address = local_address(&listener, config.http.listen)?;
+        let metrics_listener =
+            if config.metrics.enabled { Some(bind(config.metrics.listen).await?) } else { None };
 
         let stop = CancellationToken::new();
+        let metrics = Metrics::new();
+        let authenticator =
+            Authenticator::start(&config.auth, config.guest.enabled, &metrics, &stop)?;
         let settings = ConnectionSettings {
             urls: config.nats.urls.clone(),
             credentials,
@@ -91,8 +104,23 @@ impl App {
         };
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
         let state = AppState {
-            publisher: Publisher::new(connection, config.nats.publish_deadline()),
+            publisher: Publisher::new(connection, config.nats.publish_deadline(), metrics.clone()),
             issuer: Issuer::new(guest, &config.websocket.urls),
+            authenticator,
+            limits: RateLimits::new(&config.limits),
+            addresses: AddressSource::new(
+                config.http.trusted_proxies.clone(),
+                config.http.forwarded_header,
+            ),
+            metrics,
+        };
+        let metrics = match metrics_listener {
+            Some(listener) => {
+                let address = local_address(&listener, config.metrics.listen)?;
+                info!(%address, "listening for Prometheus");
+                Some((listener, metrics_router(state.clone())))
+            }
+            None => None,
         };
         let mut own_origins = config.origins.own.clone();
         own_origins.extend(loopback_origins(address));
@@ -115,7 +143,8 @@ impl App {
             address,
             listener,
             router,
-            shutdown_deadline: config.http.shutdown_deadline(),
+            server: server_settings(&config.http),
+            metrics,
             stop,
             nats,
         })
@@ -143,33 +172,53 @@ impl App {
     /// Serves until `stop` completes, then stops in order: no new connections, requests in flight
     /// to their end or the deadline, NATS drained.
     ///
-    /// # Errors
-    /// [`AppError::Serve`] if the listener fails.
-    ///
     /// # Cancel safety
-    /// Cancelling cuts off requests in flight and leaves the connection to NATS undrained.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), AppError> {
+    /// Cancelling leaves the connection to NATS undrained.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let stop_serving = CancellationToken::new();
-        let serving =
-            server::serve(self.listener, self.router, stop_serving.clone(), self.shutdown_deadline);
+        let serving = server::serve(self.listener, self.router, self.server, stop_serving.clone());
         let stopping = async {
             stop.await;
+            info!("stopping: no new connections");
             stop_serving.cancel();
-            std::future::pending::<()>().await;
         };
-        let served = tokio::select! {
-            served = serving => served,
-            () = stopping => Ok(()),
-        };
+        if let Some((listener, router)) = self.metrics {
+            let settings =
+                ServerSettings { max_connections: MAX_METRICS_CONNECTIONS, ..self.server };
+            // Until all else has stopped: how that goes is of interest, too.
+            tokio::spawn(server::serve(listener, router, settings, self.stop.clone()));
+        }
+        tokio::join!(serving, stopping);
         // Only now: requests in flight may still publish until here.
         self.stop.cancel();
         if let Err(error) = self.nats.await {
             warn!(%error, "the task of the NATS connection ended badly");
         }
-        served.map_err(AppError::Serve)?;
         info!("stopped");
-        Ok(())
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+fn local_address(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|source| AppError::Listen { address, source })
+}
+
+fn server_settings(config: &HttpConfig) -> ServerSettings {
+    let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    ServerSettings {
+        header_read_timeout: config.header_read_timeout(),
+        max_header_bytes: count(config.max_header_bytes),
+        max_connections: count(config.max_connections),
+        shutdown_deadline: config.shutdown_deadline(),
+    }
+}
+
+/// Whether there is a credential that somebody could show.
+fn knows_anybody(config: &AuthConfig) -> bool {
+    !config.issuers.is_empty() || !config.api_keys.is_empty()
 }
 
 /// The origins a browser on this machine sees, if the listener is reachable from it alone.

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::{
     app::{App, AppError},
+    auth::api_key::{NewApiKey, NewApiKeyError},
     config::{Config, ConfigError, Origin, Overrides},
     provision::{self, FreshKeys, InitRequest, PlanError, WriteError, keys::FreshKeysError},
     server,
@@ -34,6 +35,18 @@ enum Command {
     Init(InitArgs),
     /// Say whether a configuration can be used and, if not, what is wrong where.
     CheckConfig(ConfigArgs),
+    /// API keys of back ends.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make an API key; print it, this once, and the line that makes the service know it.
+    New {
+        /// Whose key it is; it appears in logs.
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +134,9 @@ pub enum CliError {
     /// The plan could not be put on disk.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// An API key could not be made.
+    #[error(transparent)]
+    NewApiKey(#[from] NewApiKeyError),
     /// Standard output is closed.
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
@@ -136,6 +152,7 @@ impl Cli {
             Command::Serve(args) => serve(args),
             Command::Init(args) => init(args),
             Command::CheckConfig(args) => check_config(args),
+            Command::Key(KeyCommand::New { name }) => new_key(&name),
         }
     }
 }
@@ -167,7 +184,7 @@ fn serve(args: ServeArgs) -> Result<(), CliError> {
         if let Some(path) = &args.address_file {
             app.tell_address(path)?;
         }
-        app.run(stop).await?;
+        app.run(stop).await;
         Ok(())
     })
 }
@@ -205,6 +222,15 @@ fn check_config(args: ConfigArgs) -> Result<(), CliError> {
     let path = args.config.clone();
     args.load()?;
     print(&format!("{} can be used.", path.display()))
+}
+
+fn new_key(name: &str) -> Result<(), CliError> {
+    let key = NewApiKey::generate(name)?;
+    print(key.key())?;
+    print(&format!(
+        "\nIt is not shown again. In the configuration, under [auth] api_keys:\n  {}",
+        key.to_config()
+    ))
 }
 
 fn print(text: &str) -> Result<(), CliError> {

@@ -9,17 +9,18 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tracing::{error, warn};
 
-use crate::{causes::Causes, mint::MintError, publish::PublishError};
+use crate::{
+    auth::AuthError, causes::Causes, limits::Limited, mint::MintError, publish::PublishError,
+};
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What went wrong, as a stable word for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// The body is not JSON.
     MalformedJson,
@@ -44,7 +45,13 @@ pub enum Code {
     /// The calling page's origin is not admitted.
     OriginNotAllowed,
     /// Nobody gets in without saying who they are.
-    GuestAccessDisabled,
+    AuthenticationRequired,
+    /// Who the caller says it is, it is not.
+    InvalidCredentials,
+    /// Whether the caller is who it says cannot be told at the moment.
+    IssuerUnavailable,
+    /// The caller calls too often.
+    RateLimited,
     /// The credential would be too large to log in with.
     CredentialTooLarge,
     /// There is no connection to NATS; nothing was sent.
@@ -56,6 +63,32 @@ pub enum Code {
 }
 
 impl Code {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MalformedJson => "malformed_json",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidNkey => "invalid_nkey",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BodyTooLarge => "body_too_large",
+            Self::IncompleteBody => "incomplete_body",
+            Self::RequestTimeout => "request_timeout",
+            Self::NotFound => "not_found",
+            Self::PageNotBuilt => "page_not_built",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::AuthenticationRequired => "authentication_required",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::IssuerUnavailable => "issuer_unavailable",
+            Self::RateLimited => "rate_limited",
+            Self::CredentialTooLarge => "credential_too_large",
+            Self::NatsUnavailable => "nats_unavailable",
+            Self::PublishUnconfirmed => "publish_unconfirmed",
+            Self::Internal => "internal",
+        }
+    }
+
     /// The HTTP status that goes with it.
     #[must_use]
     pub const fn status(self) -> StatusCode {
@@ -70,8 +103,9 @@ impl Code {
             Self::NotFound | Self::PageNotBuilt => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::OriginNotAllowed => StatusCode::FORBIDDEN,
-            Self::GuestAccessDisabled => StatusCode::UNAUTHORIZED,
-            Self::NatsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AuthenticationRequired | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::NatsUnavailable | Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::PublishUnconfirmed => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -80,12 +114,25 @@ impl Code {
     /// The header that this status calls for, if any.
     const fn header(self) -> Option<(HeaderName, HeaderValue)> {
         match self {
-            Self::GuestAccessDisabled => {
+            // RFC 6750 §3: who brought no credential is not told of an error.
+            Self::AuthenticationRequired => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
-            Self::NatsUnavailable => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::InvalidCredentials => Some((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer error=\"invalid_token\""),
+            )),
+            Self::NatsUnavailable | Self::IssuerUnavailable => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            }
             _ => None,
         }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -94,6 +141,8 @@ pub struct Problem {
     code: Code,
     detail: &'static str,
     cause: Option<Box<dyn Error + Send + Sync>>,
+    /// Seconds for `Retry-After`, where the code alone does not tell.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -101,7 +150,7 @@ impl Problem {
     /// request is ever repeated, since it may hold a secret sent by mistake.
     #[must_use]
     pub fn new(code: Code, detail: &'static str) -> Self {
-        Self { code, detail, cause: None }
+        Self { code, detail, cause: None, retry_after: None }
     }
 
     /// Adds what only the log is to know.
@@ -174,6 +223,11 @@ impl IntoResponse for Problem {
         if let Some((name, value)) = self.code.header() {
             response.headers_mut().insert(name, value);
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        // For who counts refusals.
+        response.extensions_mut().insert(self.code);
         response
     }
 }
@@ -195,6 +249,42 @@ impl From<PublishError> for Problem {
     }
 }
 
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::NoCredential => Self::new(
+                Code::AuthenticationRequired,
+                "This service lets nobody in without saying who they are.",
+            ),
+            AuthError::Unverifiable(_) => Self::new(
+                Code::IssuerUnavailable,
+                "Who you are cannot be verified at the moment; try again.",
+            )
+            .caused_by(error),
+            // One answer, whatever was wrong: it tells nobody which part they guessed right.
+            AuthError::Bearer(_)
+            | AuthError::ApiKey
+            | AuthError::UntrustedIssuer
+            | AuthError::Token(_) => {
+                Self::new(Code::InvalidCredentials, "The credentials are not valid.")
+                    .caused_by(error)
+            }
+        }
+    }
+}
+
+impl From<Limited> for Problem {
+    fn from(limited: Limited) -> Self {
+        let mut problem = Self::new(
+            Code::RateLimited,
+            "Too many calls; the header Retry-After says when to try again.",
+        )
+        .caused_by(limited);
+        problem.retry_after = Some(limited.too_soon.retry_after());
+        problem
+    }
+}
+
 impl From<MintError> for Problem {
     fn from(error: MintError) -> Self {
         match error {
@@ -213,6 +303,7 @@ mod tests {
     use axum::body::to_bytes;
 
     use super::*;
+    use crate::auth::{bearer::BearerError, key_source::FindKeyError, token::TokenError};
 
     #[tokio::test]
     async fn a_problem_has_the_members_of_the_rfc_and_hides_its_cause() {
@@ -231,7 +322,34 @@ mod tests {
 
     #[test]
     fn a_401_says_how_to_authenticate() {
-        let response = Problem::new(Code::GuestAccessDisabled, "").into_response();
-        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+        let header = |error: AuthError| {
+            let response = Problem::from(error).into_response();
+            assert_eq!(response.status(), 401);
+            response.headers()[header::WWW_AUTHENTICATE].clone()
+        };
+        assert_eq!(header(AuthError::NoCredential), "Bearer");
+        assert_eq!(header(AuthError::ApiKey), "Bearer error=\"invalid_token\"");
+    }
+
+    #[tokio::test]
+    async fn a_bad_credential_gets_one_answer_whatever_was_wrong() {
+        let mut bodies = Vec::new();
+        for error in [
+            AuthError::Bearer(BearerError::OtherScheme),
+            AuthError::Bearer(BearerError::TooLong),
+            AuthError::ApiKey,
+            AuthError::UntrustedIssuer,
+            AuthError::Token(TokenError::Expired),
+            AuthError::Token(TokenError::Signature),
+            AuthError::from(TokenError::Key(FindKeyError::Unknown)),
+        ] {
+            let response = Problem::from(error).into_response();
+            bodies.push((
+                response.headers().clone(),
+                to_bytes(response.into_body(), 4096).await.unwrap(),
+            ));
+        }
+        bodies.dedup();
+        assert_eq!(bodies.len(), 1, "{bodies:?}");
     }
 }

@@ -18,6 +18,7 @@ pub mod config;
 pub mod error;
 pub mod extract;
 pub mod keys;
+pub mod limits;
 pub mod middleware;
 pub mod mint;
 pub mod provision;

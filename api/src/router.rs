@@ -14,12 +14,16 @@ use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use tracing::error;
 
 use crate::{
+    auth::Authenticator,
     config::Origin,
     error::{Code, Problem},
+    limits::{AddressSource, RateLimits},
     middleware::{
+        authenticate::authenticate,
         body_limit::body_limit,
-        observe::observe,
+        observe::{REQUEST_ID, observe},
         origin_check::{AllowedOrigins, origin_check},
+        rate_limit::limit_address,
         security_headers::security_headers,
         timeout::timeout,
     },
@@ -27,9 +31,11 @@ use crate::{
     routes::{
         credentials::{Issuer, credentials},
         health::{healthz, readyz},
+        metrics::metrics,
         page::page,
         ping::ping,
     },
+    telemetry::Metrics,
 };
 
 /// Time a browser may remember the answer to a preflight.
@@ -42,18 +48,34 @@ pub struct AppState {
     pub publisher: Publisher,
     /// Mints credentials.
     pub issuer: Issuer,
+    /// Knows who calls.
+    pub authenticator: Authenticator,
+    /// Bounds how often.
+    pub limits: RateLimits,
+    /// Tells from where.
+    pub addresses: AddressSource,
+    /// Counts.
+    pub metrics: Metrics,
 }
 
-impl FromRef<AppState> for Publisher {
-    fn from_ref(state: &AppState) -> Self {
-        state.publisher.clone()
-    }
+/// Lets a handler or a middleware ask for one part of the state.
+macro_rules! parts_of_state {
+    ($($field:ident: $part:ty),* $(,)?) => {$(
+        impl FromRef<AppState> for $part {
+            fn from_ref(state: &AppState) -> Self {
+                state.$field.clone()
+            }
+        }
+    )*};
 }
 
-impl FromRef<AppState> for Issuer {
-    fn from_ref(state: &AppState) -> Self {
-        state.issuer.clone()
-    }
+parts_of_state! {
+    publisher: Publisher,
+    issuer: Issuer,
+    authenticator: Authenticator,
+    limits: RateLimits,
+    addresses: AddressSource,
+    metrics: Metrics,
 }
 
 /// What surrounds the handlers.
@@ -73,7 +95,7 @@ pub struct RouterSettings {
     pub content_security_policy: HeaderValue,
 }
 
-/// Builds the service.
+/// Builds the service. Each request must carry the extension [`Peer`](crate::server::Peer).
 pub fn router(state: AppState, settings: &RouterSettings) -> Router {
     let allowed = AllowedOrigins::new(settings.own_origins.iter().chain(&settings.cross_origins));
     // What a page makes the visitor's browser do.
@@ -81,6 +103,9 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
         .route("/ping", post(ping))
         .route("/v1/credentials", post(credentials))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), authenticate))
+        .layer(middleware::from_fn_with_state(state.clone(), limit_address))
+        // Before anything is counted: a foreign page must not use up what its visitor may call.
         .layer(middleware::from_fn_with_state(allowed, origin_check));
     let calls = match cors(&settings.cross_origins) {
         Some(cors) => calls.layer(cors),
@@ -91,11 +116,22 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
         .route("/readyz", get(readyz))
         .method_not_allowed_fallback(method_not_allowed);
 
-    around(calls.merge(probes).merge(page(&settings.page_dir)).with_state(state), settings)
+    let metrics = state.metrics.clone();
+    let routes = calls.merge(probes).merge(page(&settings.page_dir)).with_state(state);
+    around(routes, metrics, settings)
+}
+
+/// Builds what the listener for Prometheus serves.
+pub fn metrics_router(state: AppState) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(async || Problem::new(Code::NotFound, "There is nothing here but /metrics."))
+        .with_state(state)
 }
 
 /// Puts around a router what every request goes through, the last layer outermost.
-fn around(router: Router, settings: &RouterSettings) -> Router {
+fn around(router: Router, metrics: Metrics, settings: &RouterSettings) -> Router {
     let body_bytes = usize::try_from(settings.body_limit).unwrap_or(usize::MAX);
     router
         .layer(DefaultBodyLimit::max(body_bytes))
@@ -106,7 +142,7 @@ fn around(router: Router, settings: &RouterSettings) -> Router {
             settings.content_security_policy.clone(),
             security_headers,
         ))
-        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn_with_state(metrics, observe))
 }
 
 fn cors(origins: &[Origin]) -> Option<CorsLayer> {
@@ -117,7 +153,8 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(origins)
             .allow_methods([Method::POST])
-            .allow_headers([header::CONTENT_TYPE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+            .expose_headers([header::RETRY_AFTER, REQUEST_ID])
             .max_age(PREFLIGHT_MAX_AGE)
     })
 }
@@ -162,7 +199,7 @@ mod tests {
 
     async fn call(router: Router) -> (u16, serde_json::Value) {
         let request = Request::get("/").body(Body::empty()).unwrap();
-        let response = around(router, &settings()).oneshot(request).await.unwrap();
+        let response = around(router, Metrics::new(), &settings()).oneshot(request).await.unwrap();
         assert!(response.headers().contains_key("x-request-id"));
         assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
         let status = response.status().as_u16();

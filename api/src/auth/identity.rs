@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use axum::{extract::FromRequestParts, http::request::Parts};
 use serde_json::{Map, Value};
+
+use crate::error::Problem;
 
 /// Who a caller has proven to be.
 ///
@@ -38,6 +41,17 @@ impl fmt::Debug for Identity {
                 .field("subject", subject)
                 .finish_non_exhaustive(),
         }
+    }
+}
+
+/// What the middleware [`authenticate`](crate::middleware::authenticate) found out. A route that it
+/// does not stand before answers 500: nobody is let in by mistake.
+impl<S: Sync> FromRequestParts<S> for Identity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let identity = parts.extensions.get::<Self>();
+        identity.cloned().ok_or_else(|| Problem::internal("the route is not authenticated"))
     }
 }
 

@@ -3,10 +3,13 @@
 //! Every field must be in the file and no other may be: a default that nobody wrote down is one
 //! that nobody checks. Relative paths start at the working directory.
 
+pub mod auth;
 pub mod guest;
 pub mod http;
 pub mod keys;
+pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod nats;
 pub mod origins;
 pub mod page;
@@ -21,10 +24,15 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
+pub use auth::{
+    ApiKeyConfig, AuthConfig, IssuerConfig, KeyDigest, KeySetsConfig, KeysFrom, SignatureAlgorithm,
+};
 pub use guest::GuestConfig;
-pub use http::HttpConfig;
+pub use http::{ForwardedHeader, HttpConfig};
 pub use keys::KeysConfig;
+pub use limits::{LimitsConfig, Rate};
 pub use log::{LogConfig, LogFormat};
+pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use origins::{Origin, OriginError, OriginsConfig};
 pub use page::PageConfig;
@@ -48,6 +56,12 @@ pub struct Config {
     pub websocket: WebsocketConfig,
     /// Access without an account.
     pub guest: GuestConfig,
+    /// Who callers can prove to be.
+    pub auth: AuthConfig,
+    /// How often they may call.
+    pub limits: LimitsConfig,
+    /// The listener for Prometheus.
+    pub metrics: MetricsConfig,
     /// What is logged and how.
     pub log: LogConfig,
 }
@@ -161,6 +175,8 @@ impl Config {
         self.nats.check(&mut problems);
         self.websocket.check(&mut problems);
         self.guest.check(&mut problems);
+        self.auth.check(&mut problems);
+        self.limits.check(&mut problems);
         self.log.check(&mut problems);
         problems
     }
@@ -205,6 +221,32 @@ mod tests {
         assert_eq!(dev.guest.ttl_seconds, 900);
         let production = Config::load(Path::new(PRODUCTION), Overrides::default()).unwrap();
         assert!(!production.guest.enabled);
+        for config in [dev, production] {
+            assert!(config.limits.enabled);
+            assert!(config.metrics.listen.ip().is_loopback());
+        }
+    }
+
+    #[test]
+    fn what_bounds_strangers_has_bounds_itself() {
+        for (from, to, why) in [
+            ("trusted_proxies = []", "trusted_proxies = [\"proxy\"]", "no address and no network"),
+            ("\"x-forwarded-for\"", "\"x-real-ip\"", "unknown variant `x-real-ip`"),
+            ("header_read_timeout_ms = 10000", "header_read_timeout_ms = 0", "header_read_timeout"),
+            ("max_header_bytes = 16384", "max_header_bytes = 100000", "http.max_header_bytes"),
+            ("max_connections = 1024", "max_connections = 0", "http.max_connections"),
+            ("max_keys = 10000", "max_keys = 999", "limits.max_keys"),
+            ("burst = 3000", "burst = 0", "burst"),
+            ("per_minute = 60000", "per_minute = 99000000", "limits.address.per_minute"),
+            ("min_interval_seconds = 10", "min_interval_seconds = 0", "min_interval_seconds"),
+            ("refresh_seconds = 300", "refresh_seconds = 9", "9 is outside 10 to 86400 seconds"),
+            ("max_age_seconds = 86400", "max_age_seconds = 299", "299 is outside 300 to"),
+            ("fetch_deadline_ms = 3000", "fetch_deadline_ms = 0", "fetch_deadline_ms"),
+            ("max_bytes = 65536", "max_bytes = 99999999", "auth.key_sets.max_bytes"),
+        ] {
+            let error = load_edited(from, to).unwrap_err().to_string();
+            assert!(error.contains(why), "{to}: {error}");
+        }
     }
 
     #[test]

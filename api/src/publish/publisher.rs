@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::Connection;
+use crate::telemetry::{Metrics, metrics::Published};
 
 /// A subject that nobody answers on. The server says so at once ("no responders"), and since it
 /// works through a connection in order, that answer proves that it has all that was sent before.
@@ -50,13 +51,14 @@ pub enum Unconfirmed {
 pub struct Publisher {
     connection: Connection,
     deadline: Duration,
+    metrics: Metrics,
 }
 
 impl Publisher {
     /// A publisher that waits at most `deadline` for each message.
     #[must_use]
-    pub fn new(connection: Connection, deadline: Duration) -> Self {
-        Self { connection, deadline }
+    pub fn new(connection: Connection, deadline: Duration, metrics: Metrics) -> Self {
+        Self { connection, deadline, metrics }
     }
 
     /// True if a publish has a chance.
@@ -75,6 +77,21 @@ impl Publisher {
     /// # Cancel safety
     /// Not cancel safe: a cancelled call may or may not have sent the message.
     pub async fn publish(&self, subject: &'static str, payload: Bytes) -> Result<(), PublishError> {
+        let result = self.publish_uncounted(subject, payload).await;
+        self.metrics.published(match &result {
+            Ok(()) => Published::Confirmed,
+            Err(PublishError::NotConnected | PublishError::Busy) => Published::Unavailable,
+            Err(PublishError::Refused(_)) => Published::Refused,
+            Err(PublishError::Unconfirmed(_)) => Published::Unconfirmed,
+        });
+        result
+    }
+
+    async fn publish_uncounted(
+        &self,
+        subject: &'static str,
+        payload: Bytes,
+    ) -> Result<(), PublishError> {
         let client = self.connection.client().ok_or(PublishError::NotConnected)?;
         let deadline = Instant::now() + self.deadline;
 
@@ -103,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_connection_nothing_is_sent() {
-        let publisher = Publisher::new(Connection::never(), Duration::from_secs(1));
+        let publisher = Publisher::new(Connection::never(), Duration::from_secs(1), Metrics::new());
         assert!(!publisher.is_connected());
         let error = publisher.publish("com.scaling-ws.updates", Bytes::new()).await.unwrap_err();
         assert!(matches!(error, PublishError::NotConnected));

@@ -9,16 +9,19 @@ use tracing::info;
 use url::Url;
 
 use crate::{
+    auth::Identity,
     claims::{Permission, UserKey},
     error::{Code, Problem},
     extract::JsonBody,
+    middleware::rate_limit::SessionLimit,
     mint::{self, Caller, Minted, NAME_ENTROPY, RolePolicy},
+    telemetry::Metrics,
 };
 
 /// Who gets what. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Issuer {
-    /// The role of callers who say nothing about themselves; `None` turns them away.
+    /// The role of everybody who gets in; `None` where nobody does.
     pub guest: Option<Arc<RolePolicy>>,
     /// Where to connect, best first.
     pub servers: Arc<[String]>,
@@ -67,24 +70,31 @@ struct Permissions {
 /// Mints a credential for the public key in the body. The caller proves that the key is its own
 /// when it logs in to NATS, not here: a credential for a stranger's key is of no use.
 ///
+/// Who calls, and not too often, has been settled before the body is read.
+///
 /// # Errors
-/// * 401 `guest_access_disabled`: nobody is let in without saying who they are.
+/// * 429 `rate_limited`: this caller asked too often for this key.
 /// * 400 `invalid_nkey`: the key is none of a user.
 /// * 422 `credential_too_large`: it would not fit a login.
 /// * What [`JsonBody`] answers to other bodies.
 pub async fn credentials(
+    identity: Identity,
+    session: SessionLimit,
     State(issuer): State<Issuer>,
+    State(metrics): State<Metrics>,
     body: Result<JsonBody<CredentialsRequest>, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
-    // Before the body: a stranger learns nothing about it.
-    let policy = issuer.guest.ok_or_else(|| {
-        Problem::new(Code::GuestAccessDisabled, "This service lets nobody in as a guest.")
-    })?;
     let JsonBody(request) = body?;
     let caller = Caller { nkey: parse_nkey(&request.nkey)? };
+    session.check(&caller.nkey)?;
+    let policy = issuer
+        .guest
+        .ok_or_else(|| Problem::internal("a caller was let in, and no role is loaded"))?;
 
     let minted = mint_now(&policy, &caller)?;
+    metrics.minted(policy.role.as_str());
     info!(
+        ?identity,
         role = %policy.role,
         jti = minted.jti,
         name = minted.name,

@@ -2,5 +2,6 @@
 
 pub mod credentials;
 pub mod health;
+pub mod metrics;
 pub mod page;
 pub mod ping;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
+    auth::Identity,
     error::Problem,
     mint::updates_subject,
     publish::{Publisher, Update},
@@ -15,13 +16,16 @@ struct Pong {
     message: &'static str,
 }
 
-/// Publishes an update. 200 means that the NATS server has it.
+/// Publishes an update for anybody who is let in. 200 means that the NATS server has it.
 ///
 /// # Errors
 /// * 503 `nats_unavailable`: nothing was sent, and nothing will be.
 /// * 504 `publish_unconfirmed`: the connection was lost or silent after the message was handed
 ///   over; it may have arrived.
-pub async fn ping(State(publisher): State<Publisher>) -> Result<impl IntoResponse, Problem> {
+pub async fn ping(
+    _: Identity,
+    State(publisher): State<Publisher>,
+) -> Result<impl IntoResponse, Problem> {
     let payload =
         Update::sent_at(OffsetDateTime::now_utc()).to_payload().map_err(Problem::internal)?;
     publisher.publish(updates_subject(), payload).await?;

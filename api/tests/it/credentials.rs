@@ -208,7 +208,7 @@ async fn without_guest_access_everybody_gets_the_same_401() {
     for body in [good.as_str(), "{}", "not json", ""] {
         let response = api.post("/v1/credentials", body.to_owned()).await;
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
-        bodies.push(problem(response, 401, "guest_access_disabled").await);
+        bodies.push(problem(response, 401, "authentication_required").await);
     }
     bodies.dedup();
     assert_eq!(bodies.len(), 1);

@@ -4,12 +4,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod callers;
 mod client;
 mod credentials;
 mod http;
+mod issuer;
+mod metrics;
 mod nats;
 mod outage;
 mod page;
+mod rate_limits;
 mod redaction;
 mod relay;
 mod service;

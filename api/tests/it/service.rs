@@ -127,6 +127,19 @@ impl Api {
             .unwrap()
     }
 
+    /// A call with a bearer credential, for a new key where a credential is asked for.
+    pub(crate) async fn call_as(&self, path: &str, bearer: &str) -> Response {
+        let nkey = nkeys::KeyPair::new_user().public_key();
+        self.http
+            .post(self.url(path))
+            .bearer_auth(bearer)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(serde_json::json!({ "nkey": nkey }).to_string())
+            .send()
+            .await
+            .unwrap()
+    }
+
     /// A credential for this key.
     pub(crate) async fn credential(&self, nkey: &str) -> Value {
         let response =

@@ -19,7 +19,7 @@ fn api_command(args: &[&str]) -> Output {
 }
 
 /// Starts a service that is expected to refuse, and returns the one line it says.
-fn refusal(nats: &Nats, options: &Options) -> String {
+pub(crate) fn refusal(nats: &Nats, options: &Options) -> String {
     let dir = tempfile::tempdir().unwrap();
     let output = command(nats, dir.path(), options).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -1,0 +1,274 @@
+//! Numbers for Prometheus.
+//!
+//! No label takes its value from a stranger: each is a route, a code, a role or another word of this
+//! service's or its configuration's own. So nobody can make it keep ever more series.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+    },
+    registry::{Registry, Unit},
+};
+
+use crate::{error::Code, limits::LimitKind};
+
+/// The media type of [`Metrics::encode`].
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the latency histogram, in seconds: from a mint, well below a millisecond, to the
+/// time-outs.
+const LATENCY_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 2.5, 10.0];
+
+/// All the service's metrics. Cheap to clone; clones count together.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    durations: Family<Route, Histogram, Latency>,
+    refusals: Family<Refusal, Counter>,
+    minted: Family<Role, Counter>,
+    rate_limited: Family<Kind, Counter>,
+    published: Family<Outcome, Counter>,
+    key_fetches: Family<KeyFetch, Counter>,
+    nats_connected: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Role {
+    role: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyFetch {
+    issuer: String,
+    result: &'static str,
+}
+
+#[derive(Clone)]
+struct Latency;
+
+impl MetricConstructor<Histogram> for Latency {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(LATENCY_BUCKETS)
+    }
+}
+
+/// What became of a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The server has it.
+    Confirmed,
+    /// It was not sent: there is no connection, or it is backed up.
+    Unavailable,
+    /// It was not sent: the message is at fault.
+    Refused,
+    /// Nobody can tell.
+    Unconfirmed,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("api");
+        let requests = Family::default();
+        let durations = Family::new_with_constructor(Latency);
+        let refusals = Family::default();
+        let minted = Family::default();
+        let rate_limited = Family::default();
+        let published = Family::default();
+        let key_fetches = Family::default();
+        let nats_connected = Gauge::default();
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from a request's head to its response's",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register("refusals", "Problems answered, by code", refusals.clone());
+        registry.register("credentials_minted", "Credentials minted", minted.clone());
+        registry.register(
+            "rate_limited",
+            "Calls refused for coming too often, by what was counted",
+            rate_limited.clone(),
+        );
+        registry.register(
+            "publishes",
+            "Messages for NATS, by what became of them",
+            published.clone(),
+        );
+        registry.register("key_fetches", "Fetches of issuers' keys", key_fetches.clone());
+        registry.register(
+            "nats_connected",
+            "Whether there is a connection to NATS",
+            nats_connected.clone(),
+        );
+        Self(Arc::new(Inner {
+            registry,
+            requests,
+            durations,
+            refusals,
+            minted,
+            rate_limited,
+            published,
+            key_fetches,
+            nats_connected,
+        }))
+    }
+
+    /// Counts a request. `route` is the pattern that matched, and `None` if none did; the method is
+    /// named only if it is a usual one.
+    pub fn answered(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
+        let route = route.unwrap_or("none").to_owned();
+        let method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+            .into_iter()
+            .find(|usual| *usual == method)
+            .unwrap_or("other");
+        self.0
+            .durations
+            .get_or_create_owned(&Route { route: route.clone() })
+            .observe(took.as_secs_f64());
+        self.0.requests.get_or_create_owned(&Request { route, method, status }).inc();
+    }
+
+    /// Counts a problem that was answered.
+    pub fn refused(&self, code: Code) {
+        self.0.refusals.get_or_create_owned(&Refusal { code: code.as_str() }).inc();
+    }
+
+    /// Counts a credential. The role is one of those configured.
+    pub fn minted(&self, role: &str) {
+        self.0.minted.get_or_create_owned(&Role { role: role.to_owned() }).inc();
+    }
+
+    /// Counts a call that came too soon.
+    pub fn rate_limited(&self, kind: LimitKind) {
+        self.0.rate_limited.get_or_create_owned(&Kind { kind: kind.as_str() }).inc();
+    }
+
+    /// Counts a publish.
+    pub fn published(&self, outcome: Published) {
+        let result = match outcome {
+            Published::Confirmed => "confirmed",
+            Published::Unavailable => "unavailable",
+            Published::Refused => "refused",
+            Published::Unconfirmed => "unconfirmed",
+        };
+        self.0.published.get_or_create_owned(&Outcome { result }).inc();
+    }
+
+    /// What counts the fetches of one issuer's keys, by whether they succeeded. The issuer is one of
+    /// those configured.
+    pub fn key_fetches(&self, issuer: &str) -> impl Fn(bool) + Send + Sync + use<> {
+        let count = |result| {
+            self.0.key_fetches.get_or_create_owned(&KeyFetch { issuer: issuer.to_owned(), result })
+        };
+        let (succeeded, failed) = (count("succeeded"), count("failed"));
+        move |ok| {
+            if ok { &succeeded } else { &failed }.inc();
+        }
+    }
+
+    /// All numbers in the text format of OpenMetrics 1.0, as of now.
+    ///
+    /// # Errors
+    /// [`fmt::Error`], which writing to memory does not meet with.
+    pub fn encode(&self, is_nats_connected: bool) -> Result<String, fmt::Error> {
+        self.0.nats_connected.set(is_nats_connected.into());
+        let mut text = String::new();
+        text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_make_up_becomes_no_label() {
+        let metrics = Metrics::new();
+        for n in 0..100 {
+            metrics.answered(None, &format!("METHOD{n}"), 404, Duration::from_millis(1));
+        }
+        let text = metrics.encode(true).unwrap();
+        assert!(!text.contains("METHOD"), "{text}");
+        let line = "api_http_requests_total{route=\"none\",method=\"other\",status=\"404\"} 100";
+        assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn the_text_is_that_of_openmetrics() {
+        let metrics = Metrics::new();
+        metrics.answered(Some("/ping"), "POST", 200, Duration::from_micros(700));
+        metrics.refused(Code::RateLimited);
+        metrics.rate_limited(LimitKind::Session);
+        metrics.minted("guest");
+        metrics.published(Published::Confirmed);
+        metrics.key_fetches("https://i.example")(false);
+        let text = metrics.encode(false).unwrap();
+        for line in [
+            "api_http_requests_total{route=\"/ping\",method=\"POST\",status=\"200\"} 1",
+            "api_http_request_duration_seconds_bucket{le=\"0.001\",route=\"/ping\"} 1",
+            "api_http_request_duration_seconds_bucket{le=\"0.0005\",route=\"/ping\"} 0",
+            "api_refusals_total{code=\"rate_limited\"} 1",
+            "api_rate_limited_total{kind=\"session\"} 1",
+            "api_credentials_minted_total{role=\"guest\"} 1",
+            "api_publishes_total{result=\"confirmed\"} 1",
+            "api_key_fetches_total{issuer=\"https://i.example\",result=\"failed\"} 1",
+            "api_key_fetches_total{issuer=\"https://i.example\",result=\"succeeded\"} 0",
+            "api_nats_connected 0",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+}

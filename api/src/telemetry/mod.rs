@@ -1,0 +1,7 @@
+//! What the service tells of itself: a log for people, metrics for machines.
+
+mod log;
+pub mod metrics;
+
+pub use log::{TelemetryError, start};
+pub use metrics::Metrics;
