@@ -16,6 +16,7 @@ mod page;
 mod rate_limits;
 mod redaction;
 mod relay;
+mod roles;
 mod service;
 mod startup;
 mod stop;

@@ -51,6 +51,14 @@ pub(crate) struct Nats {
 impl Nats {
     /// Copies our configuration to a new directory and runs `api init` there.
     pub(crate) fn provision() -> Self {
+        let nats = Self::unprovisioned();
+        let output = nats.init();
+        assert!(output.status.success(), "{output:?}");
+        nats
+    }
+
+    /// Copies our configuration to a new directory, where `api init` is yet to be run.
+    pub(crate) fn unprovisioned() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let conf = dir.path().join("nats-conf");
         fs::create_dir_all(conf.join("parts")).unwrap();
@@ -60,10 +68,8 @@ impl Nats {
             let part = part.unwrap();
             fs::copy(part.path(), conf.join("parts").join(part.file_name())).unwrap();
         }
-        let nats = Self { dir, client_port: free_port(), websocket_port: free_port(), child: None };
-        let output = nats.init();
-        assert!(output.status.success(), "{output:?}");
-        nats
+        fs::copy(workspace().join("api/roles.toml"), dir.path().join("roles.toml")).unwrap();
+        Self { dir, client_port: free_port(), websocket_port: free_port(), child: None }
     }
 
     /// `provision`, then `start`.
@@ -76,7 +82,7 @@ impl Nats {
     /// Runs `api init` with this server's ports.
     pub(crate) fn init(&self) -> Output {
         Command::new(env!("CARGO_BIN_EXE_api"))
-            .args(["init", "--dir", "nats-conf/generated"])
+            .args(["init", "--dir", "nats-conf/generated", "--roles", "roles.toml"])
             .args(["--client-listen", &format!("127.0.0.1:{}", self.client_port)])
             .args(["--websocket-listen", &format!("127.0.0.1:{}", self.websocket_port)])
             .args(["--monitor-listen", &format!("127.0.0.1:{}", free_port())])
@@ -85,6 +91,27 @@ impl Nats {
             .current_dir(self.dir.path())
             .output()
             .unwrap()
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn roles_file(&self) -> PathBuf {
+        self.dir.path().join("roles.toml")
+    }
+
+    /// Replaces a part of the roles file.
+    pub(crate) fn edit_roles(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.roles_file()).unwrap();
+        assert!(text.contains(from), "roles.toml has no {from:?}");
+        fs::write(self.roles_file(), text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Lets the back ends with API keys of these names have the role `backend`.
+    pub(crate) fn admit_back_ends(&self, names: &[&str]) {
+        let rules: String = names.iter().map(|n| format!("{{ api_key = {n:?} }},")).collect();
+        self.edit_roles("{ api_key = \"backend\" }", &rules);
     }
 
     pub(crate) fn keys_dir(&self) -> PathBuf {
