@@ -27,7 +27,7 @@ pub use account::{
     AccountClaims, AccountLimits, AllowedAccounts, ExternalAuthorization, JetStreamLimits,
 };
 pub use authorization::{AuthorizationRequest, AuthorizationResponse};
-pub use jwt::{Claims, DecodeError, Jwt, SignError};
+pub use jwt::{Claims, DecodeError, Jwt, Kind, SignError};
 pub use key::{
     Account, AccountKey, AccountPair, CurveKey, KeyError, KeyPair, Operator, OperatorKey,
     OperatorPair, PublicKey, ServerKey, ServerPair, User, UserKey, UserPair,
@@ -42,3 +42,6 @@ pub const NO_LIMIT: i64 = -1;
 
 /// The only version of the claims this crate writes or reads.
 pub const VERSION: u8 = 2;
+
+#[cfg(test)]
+mod tests;

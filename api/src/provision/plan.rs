@@ -15,6 +15,8 @@ use crate::{
     keys::names,
 };
 
+/// nats-server that is older does not start: it has known holes in what a browser can reach.
+const OLDEST_SERVER: &str = "2.14.0";
 /// Bytes of memory streams the account may hold; below what `single.conf` gives the server.
 const MEMORY_STORAGE: i64 = 128 << 20;
 /// Bytes of file streams the account may hold; below what `single.conf` gives the server.
@@ -137,14 +139,10 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     }
     .render();
 
-    let operator = Claims::sign(
-        keys.operator.public(),
-        "scaling-ws",
-        now,
-        None,
-        OperatorClaims::new(keys.system_account.public().clone()),
-        &keys.operator,
-    )?;
+    let mut operator = OperatorClaims::new(keys.system_account.public().clone());
+    operator.assert_server_version = Some(OLDEST_SERVER.to_owned());
+    let operator =
+        Claims::sign(keys.operator.public(), "scaling-ws", now, None, operator, &keys.operator)?;
     let system_account = Claims::sign(
         keys.system_account.public(),
         "SYS",

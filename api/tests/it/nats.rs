@@ -9,6 +9,7 @@ use std::{
     sync::Mutex,
 };
 
+use api::claims::{AccountClaims, Claims, KeyPair, key::Role};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::wait::until;
@@ -126,6 +127,29 @@ impl Nats {
         format!("ws://127.0.0.1:{}", self.websocket_port)
     }
 
+    /// A seed of the keys directory.
+    pub(crate) fn seed<R: Role>(&self, name: &str) -> KeyPair<R> {
+        KeyPair::from_seed(fs::read_to_string(self.keys_dir().join(name)).unwrap().trim()).unwrap()
+    }
+
+    /// The account as it stands in the keys directory.
+    pub(crate) fn account(&self) -> Claims<AccountClaims> {
+        Claims::decode(fs::read_to_string(self.keys_dir().join("account.jwt")).unwrap().trim())
+            .unwrap()
+    }
+
+    /// Changes the account's JWT behind the back of `api`, before the server's first start.
+    pub(crate) fn change_account(&self, change: impl FnOnce(&mut Claims<AccountClaims>)) {
+        let mut account = self.account();
+        change(&mut account);
+        let jwt = account.seal(&self.seed("operator.seed")).unwrap();
+        let (path, conf) = (self.keys_dir().join("account.jwt"), self.keys_dir().join("auth.conf"));
+        let before = fs::read_to_string(&path).unwrap();
+        let text = fs::read_to_string(&conf).unwrap();
+        fs::write(conf, text.replace(before.trim(), jwt.as_str())).unwrap();
+        fs::write(path, jwt.as_str()).unwrap();
+    }
+
     fn conf(&self) -> PathBuf {
         self.dir.path().join("nats-conf/single.conf")
     }
@@ -155,6 +179,20 @@ impl Nats {
             until("nats-server listens", || async { TcpStream::connect(("127.0.0.1", port)).ok() })
                 .await;
         }
+    }
+
+    /// Starts the server, which is expected to refuse, and returns what it says.
+    pub(crate) async fn refusal(&self) -> String {
+        let mut command = Command::new(nats_server());
+        let child = command.arg("-c").arg(self.conf()).current_dir("/").stdin(Stdio::null());
+        let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+        let ended = until("nats-server refuses", || {
+            let ended = child.try_wait().unwrap();
+            async move { ended }
+        })
+        .await;
+        assert!(!ended.success());
+        String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
     }
 
     /// Ends the server as a crash would.
