@@ -13,11 +13,14 @@ use tracing::{info, warn};
 
 use crate::{
     auth::{Authenticator, AuthenticatorError},
-    config::{AuthConfig, Config, HttpConfig, Origin},
+    config::{
+        Config, HttpConfig, Origin,
+        roles::{self, RolesFileError},
+    },
     keys::{self, KeyFileError},
     limits::{AddressSource, RateLimits},
     middleware::security_headers::content_security_policy,
-    mint::RoleName,
+    mint::{CallerRule, Role, Roles},
     publish::{Connection, ConnectionSettings, Publisher},
     router::{AppState, RouterSettings, metrics_router, router},
     routes::credentials::Issuer,
@@ -31,6 +34,9 @@ const MAX_METRICS_CONNECTIONS: usize = 16;
 /// The service could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    /// The roles file cannot be used.
+    #[error(transparent)]
+    Roles(#[from] RolesFileError),
     /// A key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
@@ -74,17 +80,19 @@ impl App {
     /// keys. Neither NATS nor an issuer need be there.
     ///
     /// # Errors
+    /// * [`AppError::Roles`]: the roles file is missing, unreadable or wrong.
     /// * [`AppError::Keys`]: a key file is missing, unreadable, malformed or too open.
     /// * [`AppError::Listen`]: the address cannot be bound.
     /// * [`AppError::Policy`]: the websocket URLs make no header.
     /// * [`AppError::Authenticator`]: issuers' keys cannot be fetched from this machine.
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         let credentials = keys::load_service(&config.keys.dir)?;
-        let guest = if config.guest.enabled || knows_anybody(&config.auth) {
-            let account = keys::load_account(&config.keys.dir)?;
-            Some(keys::load_role(&config.keys.dir, RoleName::Guest, config.guest.ttl(), &account)?)
+        let roles = reachable(roles::load(&config.roles.file)?, config);
+        let roles = if roles.is_empty() {
+            Roles::default()
         } else {
-            None
+            let account = keys::load_account(&config.keys.dir)?;
+            keys::load_roles(&config.keys.dir, roles, &account)?
         };
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 
@@ -105,7 +113,7 @@ impl App {
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
         let state = AppState {
             publisher: Publisher::new(connection, config.nats.publish_deadline(), metrics.clone()),
-            issuer: Issuer::new(guest, &config.websocket.urls),
+            issuer: Issuer::new(roles, &config.websocket.urls),
             authenticator,
             limits: RateLimits::new(&config.limits),
             addresses: AddressSource::new(
@@ -216,9 +224,20 @@ fn server_settings(config: &HttpConfig) -> ServerSettings {
     }
 }
 
-/// Whether there is a credential that somebody could show.
-fn knows_anybody(config: &AuthConfig) -> bool {
-    !config.issuers.is_empty() || !config.api_keys.is_empty()
+/// The roles that somebody can have under this configuration: the keys of the others need not be
+/// here.
+fn reachable(mut roles: Vec<Role>, config: &Config) -> Vec<Role> {
+    let auth = &config.auth;
+    let is_known = |rule: &CallerRule| match rule {
+        CallerRule::Guest => config.guest.enabled,
+        CallerRule::ApiKey(name) => auth.api_keys.iter().any(|key| key.name == *name),
+        CallerRule::User { issuer, .. } => auth
+            .issuers
+            .iter()
+            .any(|known| issuer.as_ref().is_none_or(|issuer| *issuer == known.issuer)),
+    };
+    roles.retain(|role| role.given_to.iter().any(is_known));
+    roles
 }
 
 /// The origins a browser on this machine sees, if the listener is reachable from it alone.

@@ -13,7 +13,10 @@ use url::Url;
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
-    config::{Config, ConfigError, Origin, Overrides},
+    config::{
+        Config, ConfigError, Origin, Overrides,
+        roles::{self, RolesFileError},
+    },
     provision::{self, FreshKeys, InitRequest, PlanError, WriteError, keys::FreshKeysError},
     server,
     telemetry::{self, TelemetryError},
@@ -63,6 +66,9 @@ struct ConfigArgs {
     /// The directory that `init` wrote, instead of keys.dir.
     #[arg(long, env = "API_KEYS_DIR")]
     keys_dir: Option<PathBuf>,
+    /// The roles file, instead of roles.file.
+    #[arg(long, env = "API_ROLES")]
+    roles: Option<PathBuf>,
     /// Websocket URLs told to browsers, instead of websocket.urls; separated by commas.
     #[arg(long, env = "API_WEBSOCKET_URLS", value_delimiter = ',')]
     websocket_urls: Vec<Url>,
@@ -100,6 +106,9 @@ struct InitArgs {
         default_values = ["http://localhost:3000", "http://127.0.0.1:3000"]
     )]
     allowed_origins: Vec<Origin>,
+    /// The roles file: each role gets a signing key.
+    #[arg(long, env = "API_ROLES", default_value = "api/roles.toml")]
+    roles: PathBuf,
 }
 
 /// A command failed. Each message is a whole sentence's worth; sources add detail.
@@ -108,6 +117,9 @@ pub enum CliError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The roles file cannot be used.
+    #[error(transparent)]
+    Roles(#[from] RolesFileError),
     /// The log could not be started.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -163,6 +175,7 @@ impl ConfigArgs {
             listen: self.listen,
             nats_urls: self.nats_url,
             keys_dir: self.keys_dir,
+            roles_file: self.roles,
             websocket_urls: self.websocket_urls,
             page_dir: self.page_dir,
         };
@@ -197,8 +210,9 @@ fn init(args: InitArgs) -> Result<(), CliError> {
         websocket_listen: args.websocket_listen,
         monitor_listen: args.monitor_listen,
         allowed_origins: args.allowed_origins,
+        roles: roles::load(&args.roles)?,
     };
-    let keys = FreshKeys::generate()?;
+    let keys = FreshKeys::generate(request.roles.len())?;
     let plan = provision::plan(&request, &keys, OffsetDateTime::now_utc().unix_timestamp())?;
     provision::write(&plan)?;
     print(&format!(
@@ -220,7 +234,8 @@ fn resolve(dir: &Path) -> std::io::Result<PathBuf> {
 
 fn check_config(args: ConfigArgs) -> Result<(), CliError> {
     let path = args.config.clone();
-    args.load()?;
+    let config = args.load()?;
+    roles::load(&config.roles.file)?;
     print(&format!("{} can be used.", path.display()))
 }
 

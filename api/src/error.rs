@@ -52,6 +52,12 @@ pub enum Code {
     IssuerUnavailable,
     /// The caller calls too often.
     RateLimited,
+    /// The caller may not have the role.
+    RoleNotAllowed,
+    /// A channel is not of the form of one.
+    InvalidChannel,
+    /// The caller may not have the channel.
+    ChannelNotAllowed,
     /// The credential would be too large to log in with.
     CredentialTooLarge,
     /// There is no connection to NATS; nothing was sent.
@@ -82,6 +88,9 @@ impl Code {
             Self::InvalidCredentials => "invalid_credentials",
             Self::IssuerUnavailable => "issuer_unavailable",
             Self::RateLimited => "rate_limited",
+            Self::RoleNotAllowed => "role_not_allowed",
+            Self::InvalidChannel => "invalid_channel",
+            Self::ChannelNotAllowed => "channel_not_allowed",
             Self::CredentialTooLarge => "credential_too_large",
             Self::NatsUnavailable => "nats_unavailable",
             Self::PublishUnconfirmed => "publish_unconfirmed",
@@ -93,16 +102,19 @@ impl Code {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::MalformedJson | Self::InvalidNkey | Self::IncompleteBody => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::MalformedJson
+            | Self::InvalidNkey
+            | Self::InvalidChannel
+            | Self::IncompleteBody => StatusCode::BAD_REQUEST,
             Self::InvalidRequest | Self::CredentialTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::PageNotBuilt => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::OriginNotAllowed | Self::RoleNotAllowed | Self::ChannelNotAllowed => {
+                StatusCode::FORBIDDEN
+            }
             Self::AuthenticationRequired | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NatsUnavailable | Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -293,7 +305,7 @@ impl From<MintError> for Problem {
                 "The credential would be too large to log in with; ask for less.",
             )
             .caused_by(error),
-            MintError::Clock { .. } | MintError::Malformed => Self::internal(error),
+            MintError::Clock { .. } | MintError::Sign(_) => Self::internal(error),
         }
     }
 }

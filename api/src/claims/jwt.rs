@@ -13,6 +13,9 @@ use super::{
 
 const HEADER: &str = r#"{"typ":"JWT","alg":"ed25519-nkey"}"#;
 
+/// Largest token that is read. nats-server draws the same line.
+const MAX_TOKEN_BYTES: usize = 1 << 20;
+
 /// A signed token. `Debug` hides it and `Display` is missing on purpose.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Jwt(String);
@@ -44,14 +47,11 @@ pub trait Body: Serialize + DeserializeOwned {
     type Issuer: Role;
     /// The kind as the `type` field spells it.
     const KIND: Kind;
-
-    /// The kind and version fields as read.
-    fn tag(&self) -> Tag;
 }
 
 /// The `type` of claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An operator.
     Operator,
@@ -59,6 +59,14 @@ pub enum Kind {
     Account,
     /// A user.
     User,
+    /// nats-server asks whether a client may come in.
+    AuthorizationRequest,
+    /// The answer to that.
+    AuthorizationResponse,
+    /// Leave to import from another account.
+    Activation,
+    /// Anything else.
+    Generic,
 }
 
 /// Kind and version together, as every `nats` object carries them.
@@ -82,16 +90,24 @@ impl Tag {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(serialize = "B: Body", deserialize = "B: Body"))]
 pub struct Claims<B: Body> {
-    /// Unique id: base32 of SHA-512/256 over the claims with this field empty, as NATS makes it.
+    /// Whom it is for, where that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    /// Unique id: base32 of SHA-512/256 over the claims with this field empty.
+    #[serde(default)]
     pub jti: String,
     /// When it was issued, in Unix seconds.
     pub iat: i64,
     /// The key that signed it.
     pub iss: PublicKey<B::Issuer>,
     /// A name for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The key it is about.
     pub sub: PublicKey<B::Subject>,
+    /// When it begins, in Unix seconds; absent means at once. nats-server gives no leeway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// When it ends, in Unix seconds; absent means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exp: Option<i64>,
@@ -110,9 +126,12 @@ pub enum SignError {
     Sign(#[source] nkeys::error::Error),
 }
 
-/// A text is not a token of the kind expected.
+/// A text is not a token of the kind expected, or not one to go by.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// Longer than any token.
+    #[error("it is longer than {MAX_TOKEN_BYTES} bytes")]
+    TooLong,
     /// Not three parts of base64url.
     #[error("it is not a JWT of three base64url parts")]
     NotAJwt,
@@ -135,37 +154,55 @@ pub enum DecodeError {
     /// The signature is not by the issuer it names.
     #[error("its signature is not by the key it names as issuer")]
     Signature,
+    /// Signed by somebody who has no say here.
+    #[error("its issuer is not one that is trusted")]
+    UnknownIssuer,
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("it is not valid yet")]
+    NotYetValid,
 }
 
 impl<B: Body> Claims<B> {
-    /// Signs claims about `subject`.
+    /// Claims about `subject` that are yet to be signed by `issuer`: without end, beginning at
+    /// once, for nobody in particular. [`Claims::seal`] signs them.
     ///
-    /// `issued_at` and `expires` are Unix seconds.
+    /// `issued_at` is in Unix seconds.
+    #[must_use]
+    pub fn new(
+        subject: PublicKey<B::Subject>,
+        name: &str,
+        issued_at: i64,
+        body: B,
+        issuer: &PublicKey<B::Issuer>,
+    ) -> Self {
+        Self {
+            aud: None,
+            jti: String::new(),
+            iat: issued_at,
+            iss: issuer.clone(),
+            name: name.to_owned(),
+            sub: subject,
+            nbf: None,
+            exp: None,
+            nats: body,
+        }
+    }
+
+    /// Names the claims by their own hash and signs them. Issuer is whoever signs.
     ///
     /// # Errors
     /// * [`SignError::Encode`]: the claims have no JSON form.
     /// * [`SignError::Sign`]: the key holds no seed.
-    pub fn sign(
-        subject: &PublicKey<B::Subject>,
-        name: &str,
-        issued_at: i64,
-        expires: Option<i64>,
-        body: B,
-        issuer: &KeyPair<B::Issuer>,
-    ) -> Result<Jwt, SignError> {
-        let mut claims = Self {
-            jti: String::new(),
-            iat: issued_at,
-            iss: issuer.public().clone(),
-            name: name.to_owned(),
-            sub: subject.clone(),
-            exp: expires,
-            nats: body,
-        };
-        let unnamed = serde_json::to_vec(&claims).map_err(SignError::Encode)?;
-        claims.jti = BASE32_NOPAD.encode(&Sha512_256::digest(&unnamed));
+    pub fn seal(&mut self, issuer: &KeyPair<B::Issuer>) -> Result<Jwt, SignError> {
+        self.iss = issuer.public().clone();
+        self.jti.clear();
+        let unnamed = serde_json::to_vec(self).map_err(SignError::Encode)?;
+        self.jti = BASE32_NOPAD.encode(&Sha512_256::digest(&unnamed));
 
-        let payload = serde_json::to_vec(&claims).map_err(SignError::Encode)?;
+        let payload = serde_json::to_vec(self).map_err(SignError::Encode)?;
         let mut token = BASE64URL_NOPAD.encode(HEADER.as_bytes());
         token.push('.');
         token.push_str(&BASE64URL_NOPAD.encode(&payload));
@@ -175,12 +212,35 @@ impl<B: Body> Claims<B> {
         Ok(Jwt(token))
     }
 
+    /// Signs claims about `subject` in one go.
+    ///
+    /// `issued_at` and `expires` are Unix seconds.
+    ///
+    /// # Errors
+    /// Those of [`Claims::seal`].
+    pub fn sign(
+        subject: &PublicKey<B::Subject>,
+        name: &str,
+        issued_at: i64,
+        expires: Option<i64>,
+        body: B,
+        issuer: &KeyPair<B::Issuer>,
+    ) -> Result<Jwt, SignError> {
+        let mut claims = Self::new(subject.clone(), name, issued_at, body, issuer.public());
+        claims.exp = expires;
+        claims.seal(issuer)
+    }
+
     /// Reads a token, checks its kind and verifies the signature by the issuer it names. Whether
-    /// that issuer is to be trusted, and whether the token has expired, is the caller's question.
+    /// that issuer is to be trusted, and whether the token has expired, is the caller's question;
+    /// [`Claims::decode_trusted`] answers it too.
     ///
     /// # Errors
     /// One variant of [`DecodeError`] for each step that can fail.
     pub fn decode(token: &str) -> Result<Self, DecodeError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(DecodeError::TooLong);
+        }
         let (signed, signature) = token.rsplit_once('.').ok_or(DecodeError::NotAJwt)?;
         let (header, payload) = signed.split_once('.').ok_or(DecodeError::NotAJwt)?;
         let part =
@@ -191,8 +251,9 @@ impl<B: Body> Claims<B> {
         if header != (Header { typ: "JWT".to_owned(), alg: "ed25519-nkey".to_owned() }) {
             return Err(DecodeError::Header);
         }
-        let claims: Self = serde_json::from_slice(&part(payload)?).map_err(DecodeError::Claims)?;
-        let tag = claims.nats.tag();
+        let payload = part(payload)?;
+        let Probe { nats } = serde_json::from_slice(&payload).map_err(DecodeError::Claims)?;
+        let tag = Tag { kind: nats.kind, version: nats.version };
         if tag != Tag::current(B::KIND) {
             return Err(DecodeError::Kind {
                 expected: B::KIND,
@@ -200,11 +261,50 @@ impl<B: Body> Claims<B> {
                 version: tag.version,
             });
         }
+        let claims: Self = serde_json::from_slice(&payload).map_err(DecodeError::Claims)?;
         nkeys::KeyPair::from_public_key(claims.iss.as_str())
             .and_then(|key| key.verify(signed.as_bytes(), &part(signature).unwrap_or_default()))
             .map_err(|_| DecodeError::Signature)?;
         Ok(claims)
     }
+
+    /// Reads a token to go by: as [`Claims::decode`] does, and then whether its issuer is trusted
+    /// and `now` (Unix seconds) lies within its time. As for nats-server, the second of `exp` is
+    /// still within, the second of `nbf` already.
+    ///
+    /// # Errors
+    /// Those of [`Claims::decode`]; [`DecodeError::UnknownIssuer`], [`DecodeError::Expired`],
+    /// [`DecodeError::NotYetValid`].
+    pub fn decode_trusted(
+        token: &str,
+        now: i64,
+        is_trusted: impl FnOnce(&PublicKey<B::Issuer>) -> bool,
+    ) -> Result<Self, DecodeError> {
+        let claims = Self::decode(token)?;
+        if !is_trusted(&claims.iss) {
+            return Err(DecodeError::UnknownIssuer);
+        }
+        if claims.exp.is_some_and(|exp| exp < now) {
+            return Err(DecodeError::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| nbf > now) {
+            return Err(DecodeError::NotYetValid);
+        }
+        Ok(claims)
+    }
+}
+
+/// What is looked at first: a token of another kind is told from one that is malformed.
+#[derive(Deserialize)]
+struct Probe {
+    nats: ProbeTag,
+}
+
+#[derive(Deserialize)]
+struct ProbeTag {
+    #[serde(rename = "type")]
+    kind: Kind,
+    version: u8,
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
@@ -322,8 +422,9 @@ mod tests {
         let claims = Claims::<UserClaims>::decode(&token).unwrap();
         assert_eq!(claims.name, "theirs");
         assert_eq!(claims.exp, Some(NOW));
-        assert_eq!(claims.nats.publish.deny, ["a.b"]);
-        assert_eq!(claims.nats.subscribe, Permission::only(["c"]));
+        let publish = Permission { allow: vec!["a".to_owned()], deny: vec!["a.b".to_owned()] };
+        assert_eq!(claims.nats.publish, Some(publish));
+        assert_eq!(claims.nats.subscribe, Some(Permission::only(["c"])));
         assert_eq!((claims.nats.subs, claims.nats.payload), (3, 64));
         assert_eq!(claims.nats.issuer_account.as_ref(), Some(account().public()));
     }

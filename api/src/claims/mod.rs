@@ -1,7 +1,8 @@
-//! NATS JWT claims, version 2, for what is provisioned once: operator, accounts, service users.
+//! NATS JWT claims, version 2: operator, account, user, and what passes between nats-server and an
+//! authorization service.
 //!
-//! The shapes are those of the `nats-io/jwt` v2 library that nats-server decodes with. Only the
-//! fields this project sets are modelled, and reading refuses any other: a claim that was dropped
+//! The shapes are those of the `nats-io/jwt` v2 library that nats-server decodes with. Reading
+//! refuses fields that are not modelled, except in what nats-server asks: a claim that was dropped
 //! unseen is a claim that would be lost at the next signing.
 //!
 //! Two rules keep the dangerous defaults of the format out:
@@ -12,20 +13,28 @@
 //!   an operator key belongs.
 
 pub mod account;
+pub mod authorization;
+pub mod exports;
 pub mod jwt;
 pub mod key;
 pub mod operator;
 pub mod permission;
+pub mod scope;
+pub mod subject;
 pub mod user;
 
-pub use account::{AccountClaims, AccountLimits, SigningKey, UserScope, UserTemplate};
-pub use jwt::{Claims, DecodeError, Jwt, SignError};
+pub use account::{
+    AccountClaims, AccountLimits, AllowedAccounts, ExternalAuthorization, JetStreamLimits,
+};
+pub use authorization::{AuthorizationRequest, AuthorizationResponse};
+pub use jwt::{Claims, DecodeError, Jwt, Kind, SignError};
 pub use key::{
-    Account, AccountKey, AccountPair, KeyError, KeyPair, Operator, OperatorPair, PublicKey, User,
-    UserKey, UserPair,
+    Account, AccountKey, AccountPair, CurveKey, KeyError, KeyPair, Operator, OperatorKey,
+    OperatorPair, PublicKey, ServerKey, ServerPair, User, UserKey, UserPair,
 };
 pub use operator::OperatorClaims;
-pub use permission::{ConnectionType, Permission};
+pub use permission::{ConnectionType, Permission, ResponsePermission, Verdict};
+pub use scope::{SigningKey, UserScope, UserTemplate};
 pub use user::UserClaims;
 
 /// The value that NATS reads as "no limit".
@@ -33,3 +42,6 @@ pub const NO_LIMIT: i64 = -1;
 
 /// The only version of the claims this crate writes or reads.
 pub const VERSION: u8 = 2;
+
+#[cfg(test)]
+mod tests;

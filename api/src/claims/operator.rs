@@ -14,8 +14,24 @@ pub struct OperatorClaims {
     /// Further keys that sign in the operator's name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signing_keys: Vec<PublicKey<Operator>>,
+    /// Where an account server is asked for account JWTs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_server_url: Option<String>,
+    /// Addresses of the servers, for tools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator_service_urls: Vec<String>,
     /// The account whose users see the servers' own events.
-    pub system_account: AccountKey,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_account: Option<AccountKey>,
+    /// Version that servers must have at least, as `2.14.0`; older ones refuse to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assert_server_version: Option<String>,
+    /// Refuse accounts and users signed by an identity key where signing keys are meant to sign.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict_signing_key_usage: bool,
+    /// Labels for tools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     #[serde(rename = "type")]
     kind: Kind,
     version: u8,
@@ -26,7 +42,17 @@ impl OperatorClaims {
     #[must_use]
     pub fn new(system_account: AccountKey) -> Self {
         let Tag { kind, version } = Tag::current(Self::KIND);
-        Self { signing_keys: Vec::new(), system_account, kind, version }
+        Self {
+            signing_keys: Vec::new(),
+            account_server_url: None,
+            operator_service_urls: Vec::new(),
+            system_account: Some(system_account),
+            assert_server_version: None,
+            strict_signing_key_usage: false,
+            tags: Vec::new(),
+            kind,
+            version,
+        }
     }
 }
 
@@ -34,8 +60,4 @@ impl Body for OperatorClaims {
     type Subject = Operator;
     type Issuer = Operator;
     const KIND: Kind = Kind::Operator;
-
-    fn tag(&self) -> Tag {
-        Tag { kind: self.kind, version: self.version }
-    }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::subject;
+
 /// Subjects allowed and denied for one direction.
 ///
 /// Deny wins over allow. Both lists empty means *everything* is allowed; the constructors here
@@ -36,9 +38,46 @@ impl Permission {
     pub fn is_unrestricted(&self) -> bool {
         self.allow.is_empty() && self.deny.is_empty()
     }
+
+    /// What nats-server would say to this subject, and by which entry of which list.
+    ///
+    /// The permission must be resolved: a pattern that still holds `{{…}}` matches nothing here.
+    #[must_use]
+    pub fn verdict(&self, subject: &str) -> Verdict<'_> {
+        let find = |patterns: &'_ [String]| {
+            patterns.iter().position(|pattern| subject::matches(pattern, subject))
+        };
+        if let Some(at) = find(&self.deny) {
+            return Verdict::Denied(&self.deny[at]);
+        }
+        match find(&self.allow) {
+            Some(at) => Verdict::Allowed(Some(&self.allow[at])),
+            None if self.allow.is_empty() => Verdict::Allowed(None),
+            None => Verdict::NotListed,
+        }
+    }
 }
 
-/// Both directions.
+/// What a permission says to one subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// Allowed, by this entry; `None` where there is no list of what is allowed.
+    Allowed(Option<&'a str>),
+    /// Denied by this entry.
+    Denied(&'a str),
+    /// Denied because nothing allows it.
+    NotListed,
+}
+
+impl Verdict<'_> {
+    /// True for [`Verdict::Allowed`].
+    #[must_use]
+    pub const fn is_allowed(self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+}
+
+/// Both directions, and answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Permissions {
@@ -48,16 +87,40 @@ pub struct Permissions {
     /// What may be subscribed to.
     #[serde(rename = "sub")]
     pub subscribe: Permission,
+    /// Leave to answer requests.
+    #[serde(default, rename = "resp", skip_serializing_if = "Option::is_none")]
+    pub responses: Option<ResponsePermission>,
+}
+
+/// Leave to publish to the reply subject of a message that was received, whatever that subject is
+/// and whatever the lists say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponsePermission {
+    /// Answers to one request.
+    pub max: i64,
+    /// Time after the request within which they must come, in nanoseconds.
+    pub ttl: i64,
 }
 
 /// The kind of connection a user may come over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ConnectionType {
     /// The NATS protocol over TCP.
     Standard,
     /// The NATS protocol over a websocket.
     Websocket,
+    /// A leaf node over TCP.
+    Leafnode,
+    /// A leaf node over a websocket.
+    LeafnodeWs,
+    /// MQTT over TCP.
+    Mqtt,
+    /// MQTT over a websocket.
+    MqttWs,
+    /// A program that nats-server is embedded in.
+    InProcess,
 }
 
 #[cfg(test)]
@@ -76,5 +139,26 @@ mod tests {
     fn both_lists_are_always_written() {
         let json = serde_json::to_string(&Permission::nothing()).unwrap();
         assert_eq!(json, r#"{"allow":[],"deny":[">"]}"#);
+    }
+
+    #[test]
+    fn the_verdict_names_the_entry_that_decides() {
+        let permission = Permission {
+            allow: vec!["rooms.7.>".to_owned(), "a".to_owned()],
+            deny: vec!["rooms.*.secret".to_owned()],
+        };
+        for (subject, expected) in [
+            ("rooms.7.chat", Verdict::Allowed(Some("rooms.7.>"))),
+            ("a", Verdict::Allowed(Some("a"))),
+            ("rooms.7.secret", Verdict::Denied("rooms.*.secret")),
+            ("rooms.8.chat", Verdict::NotListed),
+            ("rooms.7", Verdict::NotListed),
+        ] {
+            assert_eq!(permission.verdict(subject), expected, "{subject}");
+        }
+        assert_eq!(Permission::nothing().verdict("a"), Verdict::Denied(">"));
+        let all_but = Permission { allow: Vec::new(), deny: vec!["a".to_owned()] };
+        assert_eq!(all_but.verdict("b"), Verdict::Allowed(None));
+        assert!(!all_but.verdict("a").is_allowed());
     }
 }

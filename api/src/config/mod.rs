@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod nats;
 pub mod origins;
 pub mod page;
+pub mod roles;
 pub mod websocket;
 
 use std::{
@@ -36,6 +37,7 @@ pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use origins::{Origin, OriginError, OriginsConfig};
 pub use page::PageConfig;
+pub use roles::RolesConfig;
 pub use websocket::WebsocketConfig;
 
 /// All settings of the service.
@@ -50,6 +52,8 @@ pub struct Config {
     pub nats: NatsConfig,
     /// Where the keys are.
     pub keys: KeysConfig,
+    /// Which roles there are.
+    pub roles: RolesConfig,
     /// The page that is served at `/`.
     pub page: PageConfig,
     /// What browsers are told about the websocket listeners.
@@ -75,6 +79,8 @@ pub struct Overrides {
     pub nats_urls: Vec<Url>,
     /// Replaces [`KeysConfig::dir`].
     pub keys_dir: Option<PathBuf>,
+    /// Replaces [`RolesConfig::file`].
+    pub roles_file: Option<PathBuf>,
     /// Replaces [`WebsocketConfig::urls`] unless empty.
     pub websocket_urls: Vec<Url>,
     /// Replaces [`PageConfig::dir`].
@@ -161,6 +167,9 @@ impl Config {
         if let Some(dir) = overrides.keys_dir {
             self.keys.dir = dir;
         }
+        if let Some(file) = overrides.roles_file {
+            self.roles.file = file;
+        }
         if !overrides.websocket_urls.is_empty() {
             self.websocket.urls = overrides.websocket_urls;
         }
@@ -174,7 +183,6 @@ impl Config {
         self.http.check(&mut problems);
         self.nats.check(&mut problems);
         self.websocket.check(&mut problems);
-        self.guest.check(&mut problems);
         self.auth.check(&mut problems);
         self.limits.check(&mut problems);
         self.log.check(&mut problems);
@@ -218,7 +226,6 @@ mod tests {
     fn the_files_we_ship_are_valid() {
         let dev = Config::load(Path::new(DEV), Overrides::default()).unwrap();
         assert!(dev.guest.enabled);
-        assert_eq!(dev.guest.ttl_seconds, 900);
         let production = Config::load(Path::new(PRODUCTION), Overrides::default()).unwrap();
         assert!(!production.guest.enabled);
         for config in [dev, production] {
@@ -255,6 +262,7 @@ mod tests {
             listen: Some("127.0.0.1:0".parse().unwrap()),
             nats_urls: vec!["nats://127.0.0.1:14222".parse().unwrap()],
             keys_dir: Some("/keys".into()),
+            roles_file: Some("/roles.toml".into()),
             websocket_urls: vec!["ws://a:1".parse().unwrap(), "ws://b:2".parse().unwrap()],
             page_dir: Some("/page".into()),
         };
@@ -262,6 +270,7 @@ mod tests {
         assert_eq!(config.http.listen.port(), 0);
         assert_eq!(config.nats.urls[0].as_str(), "nats://127.0.0.1:14222");
         assert_eq!(config.keys.dir, Path::new("/keys"));
+        assert_eq!(config.roles.file, Path::new("/roles.toml"));
         assert_eq!(config.websocket.urls.len(), 2);
         assert_eq!(config.page.dir, Path::new("/page"));
     }
@@ -276,22 +285,22 @@ mod tests {
     fn unknown_and_missing_fields_are_refused_with_their_place() {
         let error = load_edited("[guest]", "[guest]\nttl = 3").unwrap_err().to_string();
         assert!(error.contains("unknown field `ttl`") && error.contains("line"), "{error}");
-        let error = load_edited("ttl_seconds = 900", "").unwrap_err().to_string();
-        assert!(error.contains("missing field `ttl_seconds`"), "{error}");
+        let error = load_edited("request_timeout_ms = 10000", "").unwrap_err().to_string();
+        assert!(error.contains("missing field `request_timeout_ms`"), "{error}");
     }
 
     #[test]
     fn every_problem_is_told_at_once() {
         let text = fs::read_to_string(DEV)
             .unwrap()
-            .replace("ttl_seconds = 900", "ttl_seconds = 86401")
+            .replace("publish_deadline_ms = 2000", "publish_deadline_ms = 1")
             .replace("body_limit_bytes = 16384", "body_limit_bytes = 0");
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("edited.toml");
         fs::write(&path, text).unwrap();
         let error = Config::load(&path, Overrides::default()).unwrap_err().to_string();
         assert!(
-            error.contains("guest.ttl_seconds: 86401 is outside 2 to 86400 seconds"),
+            error.contains("nats.publish_deadline_ms: 1 is outside 50 to 30000 milliseconds"),
             "{error}"
         );
         assert!(error.contains("http.body_limit_bytes"), "{error}");

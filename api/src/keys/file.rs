@@ -44,7 +44,7 @@ impl KeyFileError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// It is not there.
-    #[error("it does not exist (`api init` makes it)")]
+    #[error("it does not exist (`api init` makes it, for a new role `api roles apply`)")]
     Missing,
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
@@ -87,9 +87,12 @@ pub enum Problem {
         /// The role it is.
         actual: String,
     },
-    /// The role's template restricts nothing.
-    #[error("the account's JWT beside it gives the role {role} unrestricted rights")]
-    Unrestricted {
+    /// The roles file says something else than what nats-server goes by.
+    #[error(
+        "the account's JWT beside it gives the role {role} other rights than the roles file; \
+         `api roles apply` brings them together"
+    )]
+    OtherRights {
         /// The role.
         role: RoleName,
     },

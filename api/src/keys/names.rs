@@ -19,6 +19,18 @@ pub const AUTH_CONF: &str = "auth.conf";
 
 /// The seed of a role's signing key.
 #[must_use]
-pub fn role_seed(role: RoleName) -> String {
+pub fn role_seed(role: &RoleName) -> String {
     format!("role-{role}.seed")
+}
+
+/// The seed that is to follow it, once nats-server knows its key.
+#[must_use]
+pub fn role_next_seed(role: &RoleName) -> String {
+    format!("role-{role}.next.seed")
+}
+
+/// When the last token of the role's former key ends: no secret.
+#[must_use]
+pub fn role_retiring(role: &RoleName) -> String {
+    format!("role-{role}.retiring")
 }

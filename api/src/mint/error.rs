@@ -1,5 +1,7 @@
 //! Why no token was minted.
 
+use crate::claims::SignError;
+
 /// Why no token was minted.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
@@ -19,7 +21,7 @@ pub enum MintError {
         /// The time given, in Unix seconds.
         now: i64,
     },
-    /// The token that was made cannot be read back.
-    #[error("the token that was made is malformed")]
-    Malformed,
+    /// The claims could not be signed.
+    #[error("the token could not be signed")]
+    Sign(#[from] SignError),
 }

@@ -1,26 +1,41 @@
-//! The roles there are, and what each may do.
+//! A role: who may have it, and what its holders get.
 
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
 
-use crate::claims::{ConnectionType, Permission, UserTemplate};
+use serde_json::Value;
 
-/// The name of a role: one signing key, one template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RoleName {
-    /// Anybody: may watch the updates.
-    Guest,
-}
+use super::channel::ChannelKind;
+use crate::{auth::Identity, claims::UserTemplate};
+
+/// Longest name of a role. Names are part of file names and of each token's own name.
+const MAX_NAME_BYTES: usize = 32;
+
+/// The name of a role: `[a-z0-9_-]{1,32}`, since it becomes part of file names. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoleName(Arc<str>);
+
+/// A text is no name of a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a role's name has 1 to {MAX_NAME_BYTES} of a-z, 0-9, - and _")]
+pub struct RoleNameError;
 
 impl RoleName {
-    /// Every role, in the order they are provisioned.
-    pub const ALL: [Self; 1] = [Self::Guest];
+    /// Reads a name strictly.
+    ///
+    /// # Errors
+    /// [`RoleNameError`] for anything but 1 to 32 of `a-z`, `0-9`, `-` and `_`.
+    pub fn parse(text: &str) -> Result<Self, RoleNameError> {
+        if text.len() <= MAX_NAME_BYTES && is_token(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(RoleNameError)
+        }
+    }
 
     /// The name as it stands in the account's JWT and in file names.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Guest => "guest",
-        }
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -30,29 +45,203 @@ impl fmt::Display for RoleName {
     }
 }
 
-/// The subject that every update is published on.
-#[must_use]
-pub const fn updates_subject() -> &'static str {
-    "com.scaling-ws.updates"
+impl std::str::FromStr for RoleName {
+    type Err = RoleNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
 }
 
-/// What a role may do, as it is written into the account's JWT when the keys are made.
-///
-/// Changing it changes nothing for keys that exist: the running service reads the account's JWT,
-/// not this.
-#[must_use]
-pub fn template(role: RoleName) -> UserTemplate {
-    match role {
-        RoleName::Guest => UserTemplate {
-            publish: Permission::nothing(),
-            // The user's own inbox and nobody else's: `_INBOX.>` would read every reply there is.
-            subscribe: Permission::only([updates_subject(), "_INBOX.{{subject()}}.>"]),
-            // A page holds a handful; the rest is room for trying out subjects.
-            subs: 32,
-            data: crate::claims::NO_LIMIT,
-            // A guest publishes nothing, so anything larger is an attack on the parser.
-            payload: 1024,
-            allowed_connection_types: vec![ConnectionType::Websocket],
-        },
+/// Whether a text can stand in a subject as one token, and in a tag, with no way to mean anything
+/// else: no wildcard, no dot, no `$`, and no upper case, which tags lose.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+}
+
+/// One role of the roles file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Role {
+    /// Its name.
+    pub name: RoleName,
+    /// Who may have it: whoever meets one of these.
+    pub given_to: Vec<CallerRule>,
+    /// How long a token lives, in whole seconds.
+    pub ttl: Duration,
+    /// The channels a caller may ask for.
+    pub channels: Vec<ChannelKind>,
+    /// Rights and limits, as the account's JWT holds them.
+    pub template: UserTemplate,
+}
+
+impl Role {
+    /// Whether this caller may have the role.
+    #[must_use]
+    pub fn is_for(&self, identity: &Identity) -> bool {
+        self.given_to.iter().any(|rule| rule.admits(identity))
+    }
+}
+
+/// Who a role is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallerRule {
+    /// Callers who say nothing about themselves.
+    Guest,
+    /// The back end with the API key of this name.
+    ApiKey(String),
+    /// People with a token of a trusted issuer.
+    User {
+        /// Of this issuer only.
+        issuer: Option<String>,
+        /// With this claim only.
+        claim: Option<ClaimRule>,
+    },
+}
+
+impl CallerRule {
+    fn admits(&self, identity: &Identity) -> bool {
+        match (self, identity) {
+            (Self::Guest, Identity::Guest) => true,
+            (Self::ApiKey(expected), Identity::Service { name }) => expected == name,
+            (Self::User { issuer: expected, claim }, Identity::User { issuer, claims, .. }) => {
+                expected.as_ref().is_none_or(|expected| expected == issuer)
+                    && claim.as_ref().is_none_or(|rule| {
+                        rule.path.find(claims).is_some_and(|value| rule.test.passes(value))
+                    })
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What a claim must be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimRule {
+    /// Which claim.
+    pub path: ClaimPath,
+    /// What it must be.
+    pub test: ClaimTest,
+}
+
+/// A claim: its name or, beginning with a slash, a JSON Pointer (RFC 6901) into the claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPath(pub String);
+
+impl ClaimPath {
+    /// The value there, if there is one.
+    pub(super) fn find<'a>(&self, claims: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
+        match self.0.strip_prefix('/') {
+            None => claims.get(&self.0),
+            Some(rest) => {
+                let (first, below) = match rest.split_once('/') {
+                    Some((first, _)) => (first, &rest[first.len()..]),
+                    None => (rest, ""),
+                };
+                claims.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(below)
+            }
+        }
+    }
+}
+
+/// How a claim is compared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClaimTest {
+    /// It is exactly this.
+    Equals(Value),
+    /// It is a list with this in it, or a text with this among its words, as `scope` is.
+    Contains(Value),
+}
+
+impl ClaimTest {
+    fn passes(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Equals(expected), _) => expected == value,
+            (Self::Contains(expected), Value::Array(values)) => values.contains(expected),
+            (Self::Contains(Value::String(expected)), Value::String(words)) => {
+                words.split(' ').any(|word| word == expected)
+            }
+            (Self::Contains(_), _) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(claims: Value) -> Identity {
+        let Value::Object(claims) = claims else { panic!("not an object") };
+        Identity::User { issuer: "https://id.example".into(), subject: "ann".into(), claims }
+    }
+
+    fn rule(issuer: Option<&str>, path: &str, test: ClaimTest) -> CallerRule {
+        let claim = Some(ClaimRule { path: ClaimPath(path.into()), test });
+        CallerRule::User { issuer: issuer.map(Into::into), claim }
+    }
+
+    #[test]
+    fn names_are_plain_tokens() {
+        for good in ["guest", "a", "0", "back-end_2", &"x".repeat(32)] {
+            assert_eq!(RoleName::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "Guest", "a.b", "a/b", "../a", "*", ">", "a b", "é", "a\n", &"x".repeat(33)]
+        {
+            assert!(RoleName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn each_rule_admits_its_own_kind_of_caller_only() {
+        let anybody = user(json!({}));
+        let service = Identity::Service { name: "shop".into() };
+        let any_user = CallerRule::User { issuer: None, claim: None };
+        for (rule, admitted) in [
+            (CallerRule::Guest, &Identity::Guest),
+            (CallerRule::ApiKey("shop".into()), &service),
+            (any_user, &anybody),
+        ] {
+            for caller in [&Identity::Guest, &service, &anybody] {
+                assert_eq!(rule.admits(caller), caller == admitted, "{rule:?} {caller:?}");
+            }
+        }
+        assert!(!CallerRule::ApiKey("other".into()).admits(&service));
+    }
+
+    #[test]
+    fn the_issuer_is_compared_exactly() {
+        let of = |issuer: &str| CallerRule::User { issuer: Some(issuer.into()), claim: None };
+        assert!(of("https://id.example").admits(&user(json!({}))));
+        assert!(!of("https://id.example/").admits(&user(json!({}))));
+    }
+
+    #[test]
+    fn claims_are_compared_as_values() {
+        let claims = json!({
+            "groups": ["staff", 7], "scope": "read write", "verified": true, "n": 1,
+            "realm_access": {"roles": ["member"], "a/b": 1}, "https://x.example/r": "y",
+        });
+        let passes =
+            |path: &str, test: ClaimTest| rule(None, path, test).admits(&user(claims.clone()));
+        let equals = |value| ClaimTest::Equals(value);
+        let contains = |value| ClaimTest::Contains(value);
+
+        assert!(passes("verified", equals(json!(true))));
+        assert!(!passes("verified", equals(json!("true"))));
+        assert!(passes("n", equals(json!(1))));
+        assert!(!passes("groups", equals(json!("staff"))));
+        assert!(passes("groups", contains(json!("staff"))));
+        assert!(passes("groups", contains(json!(7))));
+        assert!(!passes("groups", contains(json!("sta"))));
+        assert!(passes("scope", contains(json!("write"))));
+        assert!(!passes("scope", contains(json!("writ"))));
+        assert!(!passes("n", contains(json!(1))));
+        assert!(!passes("absent", equals(Value::Null)));
+        assert!(passes("/realm_access/roles", contains(json!("member"))));
+        assert!(passes("/realm_access/a~1b", equals(json!(1))));
+        assert!(passes("https://x.example/r", equals(json!("y"))));
+        assert!(passes("/verified", equals(json!(true))));
+        assert!(!rule(Some("https://other"), "n", equals(json!(1))).admits(&user(claims.clone())));
     }
 }

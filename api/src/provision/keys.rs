@@ -22,30 +22,34 @@ pub struct FreshKeys {
     pub system_account: AccountPair,
     /// Identity of the application's account.
     pub account: AccountPair,
-    /// Signs guests, and guests only.
-    pub guest: AccountPair,
+    /// One for each role, in the order of the roles: signs users of that role only.
+    pub roles: Vec<AccountPair>,
     /// Identity of the service user.
     pub service: UserPair,
 }
 
 impl FreshKeys {
-    /// Makes all keys from the operating system's randomness.
+    /// Makes all keys, for so many roles, from the operating system's randomness.
     ///
     /// # Errors
     /// * [`FreshKeysError::Random`]: there is none.
     /// * [`FreshKeysError::Key`]: bytes made no key (none such are known).
-    pub fn generate() -> Result<Self, FreshKeysError> {
+    pub fn generate(roles: usize) -> Result<Self, FreshKeysError> {
         Ok(Self {
             operator: fresh()?,
             system_account: fresh()?,
             account: fresh()?,
-            guest: fresh()?,
+            roles: (0..roles).map(|_| fresh()).collect::<Result<_, _>>()?,
             service: fresh()?,
         })
     }
 }
 
-fn fresh<R: Role>() -> Result<KeyPair<R>, FreshKeysError> {
+/// Makes one key from the operating system's randomness.
+///
+/// # Errors
+/// As [`FreshKeys::generate`].
+pub fn fresh<R: Role>() -> Result<KeyPair<R>, FreshKeysError> {
     let mut bytes = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice()).map_err(FreshKeysError::Random)?;
     KeyPair::from_random(*bytes).map_err(FreshKeysError::Key)

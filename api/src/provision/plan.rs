@@ -6,17 +6,17 @@ use zeroize::Zeroizing;
 
 use super::{
     FreshKeys, InitRequest,
+    account::{MAX_ACCOUNT_JWT_BYTES, role_key},
     conf::{AuthConf, LocalConf},
+    service_user,
 };
 use crate::{
-    claims::{
-        AccountClaims, AccountLimits, AccountPair, Claims, ConnectionType, KeyPair, NO_LIMIT,
-        OperatorClaims, Permission, SignError, SigningKey, UserClaims, UserScope,
-    },
-    keys::{ServiceCredentials, names},
-    mint::{RoleName, template},
+    claims::{AccountClaims, AccountLimits, Claims, KeyPair, OperatorClaims, SignError},
+    keys::names,
 };
 
+/// nats-server that is older does not start: it has known holes in what a browser can reach.
+const OLDEST_SERVER: &str = "2.14.0";
 /// Bytes of memory streams the account may hold; below what `single.conf` gives the server.
 const MEMORY_STORAGE: i64 = 128 << 20;
 /// Bytes of file streams the account may hold; below what `single.conf` gives the server.
@@ -24,8 +24,6 @@ const DISK_STORAGE: i64 = 1 << 30;
 /// Streams and consumers of the account.
 const STREAMS: i64 = 64;
 const CONSUMERS: i64 = 1_024;
-/// Subscriptions of the service user: its private inbox, with room.
-const SERVICE_SUBSCRIPTIONS: i64 = 64;
 
 /// Everything `init` writes.
 #[derive(Debug)]
@@ -45,6 +43,16 @@ pub struct PlannedFile {
     pub name: String,
     /// What it holds.
     pub contents: Zeroizing<String>,
+}
+
+impl PlannedFile {
+    /// A file that holds one seed.
+    ///
+    /// # Errors
+    /// [`nkeys::error::Error`] if the pair held no seed, which construction rules out.
+    pub(super) fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<Self, nkeys::error::Error> {
+        Ok(file(name, format!("{}\n", pair.seed()?.as_str())))
+    }
 }
 
 impl std::fmt::Debug for PlannedFile {
@@ -68,6 +76,23 @@ pub enum PlanError {
     /// No page could connect.
     #[error("at least one allowed origin is needed")]
     NoOrigin,
+    /// The roles are more than one token can tell.
+    #[error(
+        "the account's JWT would have {actual} bytes, more than the {MAX_ACCOUNT_JWT_BYTES} that \
+         can be sent to a running server: fewer roles or fewer subjects are needed"
+    )]
+    TooManyRoles {
+        /// Bytes it would have.
+        actual: usize,
+    },
+    /// There is not one key for each role.
+    #[error("there are {keys} keys for {roles} roles")]
+    KeyCount {
+        /// Keys given.
+        keys: usize,
+        /// Roles given.
+        roles: usize,
+    },
     /// A token could not be signed.
     #[error("a token could not be signed")]
     Sign(#[from] SignError),
@@ -82,8 +107,8 @@ pub enum PlanError {
 ///
 /// # Errors
 /// [`PlanError::Path`], [`PlanError::Relative`], [`PlanError::MonitorNotLoopback`] and
-/// [`PlanError::NoOrigin`] for a request that cannot be met; [`PlanError::Sign`] and
-/// [`PlanError::Seed`] for keys that do not sign.
+/// [`PlanError::NoOrigin`], [`PlanError::TooManyRoles`] and [`PlanError::KeyCount`] for a request
+/// that cannot be met; [`PlanError::Sign`] and [`PlanError::Seed`] for keys that do not sign.
 pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, PlanError> {
     if !request.dir.is_absolute() {
         return Err(PlanError::Relative(request.dir.clone()));
@@ -93,6 +118,9 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     }
     if request.allowed_origins.is_empty() {
         return Err(PlanError::NoOrigin);
+    }
+    if keys.roles.len() != request.roles.len() {
+        return Err(PlanError::KeyCount { keys: keys.roles.len(), roles: request.roles.len() });
     }
     let jetstream_dir = PathBuf::from("data").join("jetstream");
     let resolver_dir = PathBuf::from("data").join("accounts");
@@ -111,14 +139,10 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     }
     .render();
 
-    let operator = Claims::sign(
-        keys.operator.public(),
-        "scaling-ws",
-        now,
-        None,
-        OperatorClaims::new(keys.system_account.public().clone()),
-        &keys.operator,
-    )?;
+    let mut operator = OperatorClaims::new(keys.system_account.public().clone());
+    operator.assert_server_version = Some(OLDEST_SERVER.to_owned());
+    let operator =
+        Claims::sign(keys.operator.public(), "scaling-ws", now, None, operator, &keys.operator)?;
     let system_account = Claims::sign(
         keys.system_account.public(),
         "SYS",
@@ -132,9 +156,20 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
         "APP",
         now,
         None,
-        AccountClaims::new(app_limits(), vec![role_key(RoleName::Guest, &keys.guest)]),
+        AccountClaims::new(
+            app_limits(),
+            request
+                .roles
+                .iter()
+                .zip(&keys.roles)
+                .map(|(r, key)| role_key(r, key.public()))
+                .collect(),
+        ),
         &keys.operator,
     )?;
+    if account.as_str().len() > MAX_ACCOUNT_JWT_BYTES {
+        return Err(PlanError::TooManyRoles { actual: account.as_str().len() });
+    }
     let auth = AuthConf {
         operator: &operator,
         system_account: keys.system_account.public(),
@@ -145,7 +180,7 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     }
     .render();
 
-    let files = vec![
+    let mut files = vec![
         // First, so that no secret is ever in a repository unignored.
         file(".gitignore", "*\n".to_owned()),
         file(names::LOCAL_CONF, local),
@@ -154,12 +189,15 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
         seed(names::OPERATOR_SEED, &keys.operator)?,
         seed(names::SYSTEM_ACCOUNT_SEED, &keys.system_account)?,
         seed(names::ACCOUNT_SEED, &keys.account)?,
-        seed(&names::role_seed(RoleName::Guest), &keys.guest)?,
         PlannedFile {
             name: names::SERVICE_CREDS.to_owned(),
-            contents: service_credentials(keys, now)?.format()?,
+            contents: service_user::credentials(&keys.service, &request.roles, now, &keys.account)?
+                .format()?,
         },
     ];
+    for (role, key) in request.roles.iter().zip(&keys.roles) {
+        files.push(seed(&names::role_seed(&role.name), key)?);
+    }
 
     Ok(Plan { dir: request.dir.clone(), data_dirs: vec![jetstream_dir, resolver_dir], files })
 }
@@ -174,32 +212,12 @@ fn app_limits() -> AccountLimits {
     }
 }
 
-fn role_key(role: RoleName, key: &AccountPair) -> SigningKey {
-    SigningKey::Scoped(UserScope::new(key.public().clone(), role.as_str(), template(role)))
-}
-
-/// The user `serve` connects as: may publish the application's subjects, may read nothing but its
-/// own inbox, and only over TCP.
-fn service_credentials(keys: &FreshKeys, now: i64) -> Result<ServiceCredentials, PlanError> {
-    let user = keys.service.public();
-    let claims = UserClaims::new(
-        Permission::only(["com.scaling-ws.>"]),
-        Permission::only([format!("_INBOX.{user}.>")]),
-        SERVICE_SUBSCRIPTIONS,
-        NO_LIMIT,
-        vec![ConnectionType::Standard],
-    );
-    let jwt = Claims::sign(user, "api", now, None, claims, &keys.account)?;
-    Ok(ServiceCredentials::new(jwt, keys.service.clone()))
-}
-
 fn file(name: &str, contents: String) -> PlannedFile {
     PlannedFile { name: name.to_owned(), contents: Zeroizing::new(contents) }
 }
 
 fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<PlannedFile, PlanError> {
-    let seed = pair.seed().map_err(PlanError::Seed)?;
-    Ok(file(name, format!("{}\n", seed.as_str())))
+    PlannedFile::seed(name, pair).map_err(PlanError::Seed)
 }
 
 fn plain(path: &Path) -> Result<String, PlanError> {
@@ -212,6 +230,17 @@ fn plain(path: &Path) -> Result<String, PlanError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        claims::{ConnectionType, Permission, UserClaims},
+        keys::ServiceCredentials,
+        mint::Role,
+    };
+
+    const ROLES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/roles.toml"));
+
+    fn roles() -> Vec<Role> {
+        crate::config::roles::parse(ROLES).unwrap()
+    }
 
     const NOW: i64 = 1_800_000_000;
 
@@ -222,6 +251,7 @@ mod tests {
             websocket_listen: "0.0.0.0:5000".parse().unwrap(),
             monitor_listen: "127.0.0.1:8222".parse().unwrap(),
             allowed_origins: vec!["http://localhost:3000".parse().unwrap()],
+            roles: roles(),
         }
     }
 
@@ -230,8 +260,8 @@ mod tests {
             operator: KeyPair::from_random([1; 32]).unwrap(),
             system_account: KeyPair::from_random([2; 32]).unwrap(),
             account: KeyPair::from_random([3; 32]).unwrap(),
-            guest: KeyPair::from_random([4; 32]).unwrap(),
             service: KeyPair::from_random([5; 32]).unwrap(),
+            roles: (0..3).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
         }
     }
 
@@ -258,7 +288,7 @@ mod tests {
         assert!(account.nats.limits.disallow_bearer);
         assert!(account.nats.limits.disk_storage > 0);
         assert!(!account.nats.default_permissions.publish.is_unrestricted());
-        let scope = account.nats.scope_of(keys().guest.public()).unwrap();
+        let scope = account.nats.scope_of(keys().roles[0].public()).unwrap();
         assert_eq!(scope.role, "guest");
         assert_eq!(scope.template.publish, Permission::nothing());
         assert_eq!(
@@ -275,9 +305,12 @@ mod tests {
             ServiceCredentials::parse(&contents(&plan, names::SERVICE_CREDS)).unwrap();
         let claims = Claims::<UserClaims>::decode(credentials.jwt().as_str()).unwrap();
         assert_eq!(claims.iss, *keys().account.public());
-        assert_eq!(claims.nats.publish, Permission::only(["com.scaling-ws.>"]));
+        assert_eq!(
+            claims.nats.publish,
+            Some(Permission::only(["com.scaling-ws.>", "rooms.*.announce"]))
+        );
         let inbox = format!("_INBOX.{}.>", keys().service.public());
-        assert_eq!(claims.nats.subscribe, Permission::only([inbox]));
+        assert_eq!(claims.nats.subscribe, Some(Permission::only([inbox])));
         assert_eq!(claims.nats.allowed_connection_types, [ConnectionType::Standard]);
         assert!(!claims.nats.bearer_token);
     }
@@ -318,6 +351,10 @@ mod tests {
         let error = refuse(|r| r.monitor_listen = "0.0.0.0:8222".parse().unwrap());
         assert!(matches!(error, PlanError::MonitorNotLoopback(_)));
         assert!(matches!(refuse(|r| r.allowed_origins.clear()), PlanError::NoOrigin));
+        let error = refuse(|r| r.roles.truncate(1));
+        assert!(matches!(error, PlanError::KeyCount { keys: 3, roles: 1 }));
+        let error = refuse(|r| r.roles[0].template.publish.deny = vec!["a".repeat(1 << 16)]);
+        assert!(matches!(error, PlanError::TooManyRoles { .. }));
         assert!(matches!(refuse(|r| r.dir = "generated".into()), PlanError::Relative(_)));
         assert!(matches!(refuse(|r| r.dir = "/a\nb".into()), PlanError::Path(_)));
     }

@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::config::Origin;
+use crate::{config::Origin, mint::Role};
 
-/// Addresses, paths and origins of one machine. A port of 0 leaves the choice to nats-server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Addresses, paths and origins of one machine, and the roles. A port of 0 leaves the choice to nats-server.
+#[derive(Debug, Clone, PartialEq)]
 pub struct InitRequest {
     /// The directory to make, as an absolute path: nats-server's own paths start there.
     pub dir: PathBuf,
@@ -17,4 +17,6 @@ pub struct InitRequest {
     pub monitor_listen: SocketAddr,
     /// Origins whose pages the websocket listener admits.
     pub allowed_origins: Vec<Origin>,
+    /// The roles that get a signing key.
+    pub roles: Vec<Role>,
 }

@@ -12,6 +12,9 @@ pub struct Update {
 }
 
 impl Update {
+    /// The subject that every update is published on.
+    pub const SUBJECT: &str = "com.scaling-ws.updates";
+
     /// An update sent at this time.
     #[must_use]
     pub fn sent_at(time: OffsetDateTime) -> Self {

@@ -14,15 +14,15 @@ use crate::{
     error::{Code, Problem},
     extract::JsonBody,
     middleware::rate_limit::SessionLimit,
-    mint::{self, Caller, Minted, NAME_ENTROPY, RolePolicy},
+    mint::{self, ChannelError, Grant, Minted, NAME_ENTROPY, RoleDenied, RoleName, Roles},
     telemetry::Metrics,
 };
 
 /// Who gets what. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Issuer {
-    /// The role of everybody who gets in; `None` where nobody does.
-    pub guest: Option<Arc<RolePolicy>>,
+    /// Which roles there are.
+    pub roles: Roles,
     /// Where to connect, best first.
     pub servers: Arc<[String]>,
 }
@@ -30,13 +30,13 @@ pub struct Issuer {
 impl Issuer {
     /// An issuer that sends browsers to these websocket listeners.
     #[must_use]
-    pub fn new(guest: Option<RolePolicy>, servers: &[Url]) -> Self {
+    pub fn new(roles: Roles, servers: &[Url]) -> Self {
         let plain = |url: &Url| match url.path() {
             // "ws://host:port/" and "ws://host:port" are the same; the shorter is usual.
             "/" => url.as_str().trim_end_matches('/').to_owned(),
             _ => url.as_str().to_owned(),
         };
-        Self { guest: guest.map(Arc::new), servers: servers.iter().map(plain).collect() }
+        Self { roles, servers: servers.iter().map(plain).collect() }
     }
 }
 
@@ -45,6 +45,12 @@ impl Issuer {
 #[serde(deny_unknown_fields)]
 pub struct CredentialsRequest {
     nkey: String,
+    /// The role wanted; absent means the first that is for the caller.
+    #[serde(default)]
+    role: Option<String>,
+    /// Channels wanted, as `room:7`.
+    #[serde(default)]
+    channels: Vec<String>,
 }
 
 /// What it gets. Times are Unix seconds, spans are seconds.
@@ -58,7 +64,8 @@ struct Credentials {
     inbox_prefix: String,
     servers: Vec<String>,
     permissions: Permissions,
-    role: &'static str,
+    role: String,
+    channels: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +82,9 @@ struct Permissions {
 /// # Errors
 /// * 429 `rate_limited`: this caller asked too often for this key.
 /// * 400 `invalid_nkey`: the key is none of a user.
+/// * 403 `role_not_allowed`: no role is for this caller, or not the one it asks for.
+/// * 400 `invalid_channel`: a channel is not of the form `kind:value`.
+/// * 403 `channel_not_allowed`: the role has no such channel, or not for this caller.
 /// * 422 `credential_too_large`: it would not fit a login.
 /// * What [`JsonBody`] answers to other bodies.
 pub async fn credentials(
@@ -85,20 +95,23 @@ pub async fn credentials(
     body: Result<JsonBody<CredentialsRequest>, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
     let JsonBody(request) = body?;
-    let caller = Caller { nkey: parse_nkey(&request.nkey)? };
-    session.check(&caller.nkey)?;
-    let policy = issuer
-        .guest
-        .ok_or_else(|| Problem::internal("a caller was let in, and no role is loaded"))?;
+    let nkey = parse_nkey(&request.nkey)?;
+    session.check(&nkey)?;
+    let requested = request.role.as_deref().map(parse_role).transpose()?;
+    let policy = issuer.roles.choose(&identity, requested.as_ref())?;
+    let grant = policy.grant(&identity, nkey, &request.channels)?;
 
-    let minted = mint_now(&policy, &caller)?;
-    metrics.minted(policy.role.as_str());
+    let minted = mint_now(&grant)?;
+    let role = &grant.role().name;
+    let channels: Vec<String> = grant.channels().iter().map(ToString::to_string).collect();
+    metrics.minted(role.as_str());
     info!(
         ?identity,
-        role = %policy.role,
+        %role,
+        channels = channels.join(" "),
         jti = minted.jti,
         name = minted.name,
-        nkey = %caller.nkey,
+        nkey = %grant.nkey(),
         expires_at = minted.expires_at,
         "minted a credential"
     );
@@ -108,12 +121,47 @@ pub async fn credentials(
         server_time: minted.issued_at,
         ttl: minted.ttl,
         refresh_after: minted.refresh_after,
-        inbox_prefix: caller.inbox_prefix(),
+        inbox_prefix: grant.inbox_prefix(),
         servers: issuer.servers.to_vec(),
         permissions: Permissions { publish: minted.publish, subscribe: minted.subscribe },
-        role: policy.role.as_str(),
+        role: role.to_string(),
+        channels,
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)))
+}
+
+/// A name that no role can have is answered as that of a role that does not exist.
+fn parse_role(text: &str) -> Result<RoleName, Problem> {
+    RoleName::parse(text).map_err(|error| role_not_allowed().caused_by(error))
+}
+
+fn role_not_allowed() -> Problem {
+    Problem::new(Code::RoleNotAllowed, "The caller may not have this role, or none at all.")
+}
+
+impl From<RoleDenied> for Problem {
+    fn from(denied: RoleDenied) -> Self {
+        role_not_allowed().caused_by(denied)
+    }
+}
+
+impl From<ChannelError> for Problem {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Malformed => Self::new(
+                Code::InvalidChannel,
+                "Each of \"channels\" must be of the form kind:value, with a-z, 0-9, - and _.",
+            ),
+            ChannelError::Denied(_) => {
+                Self::new(Code::ChannelNotAllowed, "The caller may not have one of these channels.")
+            }
+            ChannelError::TooMany { .. } => Self::new(
+                Code::CredentialTooLarge,
+                "These are more channels than one credential can have; ask for less.",
+            ),
+        }
+        .caused_by(error)
+    }
 }
 
 fn parse_nkey(text: &str) -> Result<UserKey, Problem> {
@@ -126,9 +174,9 @@ fn parse_nkey(text: &str) -> Result<UserKey, Problem> {
     })
 }
 
-fn mint_now(policy: &RolePolicy, caller: &Caller) -> Result<Minted, Problem> {
+fn mint_now(grant: &Grant<'_>) -> Result<Minted, Problem> {
     let mut random = [0; NAME_ENTROPY];
     getrandom::fill(&mut random).map_err(Problem::internal)?;
     let now = OffsetDateTime::now_utc().unix_timestamp();
-    Ok(mint::mint(policy, caller, now, random)?)
+    Ok(mint::mint(grant, now, random)?)
 }

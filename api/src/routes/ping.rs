@@ -7,7 +7,6 @@ use time::OffsetDateTime;
 use crate::{
     auth::Identity,
     error::Problem,
-    mint::updates_subject,
     publish::{Publisher, Update},
 };
 
@@ -28,6 +27,6 @@ pub async fn ping(
 ) -> Result<impl IntoResponse, Problem> {
     let payload =
         Update::sent_at(OffsetDateTime::now_utc()).to_payload().map_err(Problem::internal)?;
-    publisher.publish(updates_subject(), payload).await?;
+    publisher.publish(Update::SUBJECT, payload).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(Pong { message: "pong" })))
 }

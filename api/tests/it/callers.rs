@@ -480,6 +480,7 @@ async fn claims_that_the_configuration_calls_for_must_be_there() {
 #[tokio::test]
 async fn a_back_end_gets_in_by_its_api_key() {
     let nats = Nats::running().await;
+    nats.admit_back_ends(&["billing"]);
     let (key, element) = new_api_key("billing");
     let (replaced, also) = new_api_key("billing");
     let (forgotten, _) = new_api_key("billing");
@@ -571,6 +572,7 @@ fn what_would_be_unsafe_cannot_be_configured() {
         std::fs::write(&path, text).unwrap();
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_api"))
             .args(["check-config", "--config", path.to_str().unwrap()])
+            .env("API_ROLES", crate::service::roles_toml())
             .output()
             .unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())

@@ -136,8 +136,8 @@ async fn the_credential_alone_is_not_enough() {
 #[tokio::test]
 async fn the_connection_ends_with_the_credential() {
     let nats = Nats::running().await;
-    let options = Options::default().edit("ttl_seconds = 900", "ttl_seconds = 3");
-    let api = Api::start_with(&nats, &options).await;
+    nats.edit_roles("ttl_seconds = 900", "ttl_seconds = 3");
+    let api = Api::start(&nats).await;
     let (mut client, key) = guest(&nats, &api).await;
     let credential = api.credential(&key.public_key()).await;
     assert_eq!(client.until_closed().await, ["-ERR 'User Authentication Expired'"]);

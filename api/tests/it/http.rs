@@ -40,7 +40,10 @@ async fn each_kind_of_bad_body_has_its_own_code() {
         "{\"nkey\":1}",
         "{\"nkey\":null}",
         "{\"nkey\":[\"U\"]}",
-        "{\"nkey\":\"U\",\"role\":\"admin\"}",
+        "{\"nkey\":\"U\",\"rights\":\"all\"}",
+        "{\"nkey\":\"U\",\"role\":7}",
+        "{\"nkey\":\"U\",\"channels\":\"room:7\"}",
+        "{\"nkey\":\"U\",\"channels\":[7]}",
         "{\"nkey\":\"U\",\"nkey\":\"U\"}",
     ] {
         problem(api.post(CREDENTIALS, body).await, 422, "invalid_request").await;

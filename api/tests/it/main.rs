@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod callers;
+mod claims;
 mod client;
 mod credentials;
 mod http;
@@ -16,6 +17,7 @@ mod page;
 mod rate_limits;
 mod redaction;
 mod relay;
+mod roles;
 mod service;
 mod startup;
 mod stop;

@@ -9,6 +9,7 @@ use std::{
     sync::Mutex,
 };
 
+use api::claims::{AccountClaims, Claims, KeyPair, key::Role};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::wait::until;
@@ -51,6 +52,14 @@ pub(crate) struct Nats {
 impl Nats {
     /// Copies our configuration to a new directory and runs `api init` there.
     pub(crate) fn provision() -> Self {
+        let nats = Self::unprovisioned();
+        let output = nats.init();
+        assert!(output.status.success(), "{output:?}");
+        nats
+    }
+
+    /// Copies our configuration to a new directory, where `api init` is yet to be run.
+    pub(crate) fn unprovisioned() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let conf = dir.path().join("nats-conf");
         fs::create_dir_all(conf.join("parts")).unwrap();
@@ -60,10 +69,8 @@ impl Nats {
             let part = part.unwrap();
             fs::copy(part.path(), conf.join("parts").join(part.file_name())).unwrap();
         }
-        let nats = Self { dir, client_port: free_port(), websocket_port: free_port(), child: None };
-        let output = nats.init();
-        assert!(output.status.success(), "{output:?}");
-        nats
+        fs::copy(workspace().join("api/roles.toml"), dir.path().join("roles.toml")).unwrap();
+        Self { dir, client_port: free_port(), websocket_port: free_port(), child: None }
     }
 
     /// `provision`, then `start`.
@@ -76,7 +83,7 @@ impl Nats {
     /// Runs `api init` with this server's ports.
     pub(crate) fn init(&self) -> Output {
         Command::new(env!("CARGO_BIN_EXE_api"))
-            .args(["init", "--dir", "nats-conf/generated"])
+            .args(["init", "--dir", "nats-conf/generated", "--roles", "roles.toml"])
             .args(["--client-listen", &format!("127.0.0.1:{}", self.client_port)])
             .args(["--websocket-listen", &format!("127.0.0.1:{}", self.websocket_port)])
             .args(["--monitor-listen", &format!("127.0.0.1:{}", free_port())])
@@ -85,6 +92,27 @@ impl Nats {
             .current_dir(self.dir.path())
             .output()
             .unwrap()
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn roles_file(&self) -> PathBuf {
+        self.dir.path().join("roles.toml")
+    }
+
+    /// Replaces a part of the roles file.
+    pub(crate) fn edit_roles(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.roles_file()).unwrap();
+        assert!(text.contains(from), "roles.toml has no {from:?}");
+        fs::write(self.roles_file(), text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Lets the back ends with API keys of these names have the role `backend`.
+    pub(crate) fn admit_back_ends(&self, names: &[&str]) {
+        let rules: String = names.iter().map(|n| format!("{{ api_key = {n:?} }},")).collect();
+        self.edit_roles("{ api_key = \"backend\" }", &rules);
     }
 
     pub(crate) fn keys_dir(&self) -> PathBuf {
@@ -97,6 +125,29 @@ impl Nats {
 
     pub(crate) fn websocket_url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.websocket_port)
+    }
+
+    /// A seed of the keys directory.
+    pub(crate) fn seed<R: Role>(&self, name: &str) -> KeyPair<R> {
+        KeyPair::from_seed(fs::read_to_string(self.keys_dir().join(name)).unwrap().trim()).unwrap()
+    }
+
+    /// The account as it stands in the keys directory.
+    pub(crate) fn account(&self) -> Claims<AccountClaims> {
+        Claims::decode(fs::read_to_string(self.keys_dir().join("account.jwt")).unwrap().trim())
+            .unwrap()
+    }
+
+    /// Changes the account's JWT behind the back of `api`, before the server's first start.
+    pub(crate) fn change_account(&self, change: impl FnOnce(&mut Claims<AccountClaims>)) {
+        let mut account = self.account();
+        change(&mut account);
+        let jwt = account.seal(&self.seed("operator.seed")).unwrap();
+        let (path, conf) = (self.keys_dir().join("account.jwt"), self.keys_dir().join("auth.conf"));
+        let before = fs::read_to_string(&path).unwrap();
+        let text = fs::read_to_string(&conf).unwrap();
+        fs::write(conf, text.replace(before.trim(), jwt.as_str())).unwrap();
+        fs::write(path, jwt.as_str()).unwrap();
     }
 
     fn conf(&self) -> PathBuf {
@@ -128,6 +179,20 @@ impl Nats {
             until("nats-server listens", || async { TcpStream::connect(("127.0.0.1", port)).ok() })
                 .await;
         }
+    }
+
+    /// Starts the server, which is expected to refuse, and returns what it says.
+    pub(crate) async fn refusal(&self) -> String {
+        let mut command = Command::new(nats_server());
+        let child = command.arg("-c").arg(self.conf()).current_dir("/").stdin(Stdio::null());
+        let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+        let ended = until("nats-server refuses", || {
+            let ended = child.try_wait().unwrap();
+            async move { ended }
+        })
+        .await;
+        assert!(!ended.success());
+        String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
     }
 
     /// Ends the server as a crash would.

@@ -121,6 +121,7 @@ async fn there_is_room_again_after_the_time_that_was_told() {
 #[tokio::test]
 async fn all_keys_of_one_back_end_are_one_caller() {
     let nats = Nats::provision();
+    nats.admit_back_ends(&["billing", "shop"]);
     let (billing, element) = new_api_key("billing");
     let (billing_too, also) = new_api_key("billing");
     let (shop, other) = new_api_key("shop");
@@ -140,6 +141,7 @@ async fn all_keys_of_one_back_end_are_one_caller() {
 #[tokio::test]
 async fn a_key_is_given_so_many_credentials_to_each_who_asks() {
     let nats = Nats::provision();
+    nats.admit_back_ends(&["shop"]);
     let (shop, element) = new_api_key("shop");
     let options = limit("session", 2).edit("api_keys = []", format!("api_keys = [{element}]"));
     let api = Api::start_with(&nats, &options).await;

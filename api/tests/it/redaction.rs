@@ -78,6 +78,7 @@ async fn no_token_and_no_seed_is_logged_at_any_level() {
 #[tokio::test]
 async fn no_credential_of_a_caller_is_logged_at_any_level() {
     let nats = Nats::provision();
+    nats.admit_back_ends(&["billing"]);
     let (key, stranger) = (Key::ed25519("1"), Key::ed25519("1"));
     let issuer = Issuer::start(&[&key]).await;
     let (api_key, element) = new_api_key("billing");

@@ -46,6 +46,10 @@ pub(crate) fn dev_toml() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/dev.toml")
 }
 
+pub(crate) fn roles_toml() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("roles.toml")
+}
+
 /// The command that starts the service for `nats`, with its files in `dir`.
 pub(crate) fn command(nats: &Nats, dir: &Path, options: &Options) -> Command {
     let mut text = fs::read_to_string(dev_toml()).unwrap();
@@ -66,6 +70,7 @@ pub(crate) fn command(nats: &Nats, dir: &Path, options: &Options) -> Command {
         .env("API_ADDRESS_FILE", dir.join("address"))
         .env("API_NATS_URL", nats.url())
         .env("API_KEYS_DIR", nats.keys_dir())
+        .env("API_ROLES", nats.roles_file())
         .env("API_WEBSOCKET_URLS", nats.websocket_url())
         .env("API_PAGE_DIR", dir.join("page"))
         .envs(options.env.iter().map(|(name, value)| (name, value)))
@@ -130,11 +135,16 @@ impl Api {
     /// A call with a bearer credential, for a new key where a credential is asked for.
     pub(crate) async fn call_as(&self, path: &str, bearer: &str) -> Response {
         let nkey = nkeys::KeyPair::new_user().public_key();
+        self.post_as(path, bearer, &serde_json::json!({ "nkey": nkey })).await
+    }
+
+    /// A call with a bearer credential and a body of the test's choice.
+    pub(crate) async fn post_as(&self, path: &str, bearer: &str, body: &Value) -> Response {
         self.http
             .post(self.url(path))
             .bearer_auth(bearer)
             .header(header::CONTENT_TYPE, "application/json")
-            .body(serde_json::json!({ "nkey": nkey }).to_string())
+            .body(body.to_string())
             .send()
             .await
             .unwrap()

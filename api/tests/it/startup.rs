@@ -11,11 +11,12 @@ use nkeys::KeyPair;
 use crate::{
     client::Client,
     nats::Nats,
-    service::{Api, Options, command, dev_toml},
+    service::{Api, Options, command, dev_toml, roles_toml},
 };
 
 fn api_command(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_api")).args(args).output().unwrap()
+    let roles = roles_toml();
+    Command::new(env!("CARGO_BIN_EXE_api")).args(args).env("API_ROLES", roles).output().unwrap()
 }
 
 /// Starts a service that is expected to refuse, and returns the one line it says.
@@ -166,13 +167,14 @@ fn check_config_says_what_is_wrong_and_where() {
     let path = dir.path().join("bad.toml");
     let text = fs::read_to_string(dev)
         .unwrap()
-        .replace("ttl_seconds = 900", "ttl_seconds = 90000")
+        .replace("publish_deadline_ms = 2000", "publish_deadline_ms = 1")
         .replace("urls = [\"ws://localhost:5000\"]", "urls = []");
     fs::write(&path, text).unwrap();
     let bad = api_command(&["check-config", "--config", path.to_str().unwrap()]);
     assert_eq!(bad.status.code(), Some(1));
     let stderr = String::from_utf8(bad.stderr).unwrap();
-    for part in ["bad.toml", "guest.ttl_seconds: 90000 is outside", "websocket.urls: at least one"]
+    for part in
+        ["bad.toml", "nats.publish_deadline_ms: 1 is outside", "websocket.urls: at least one"]
     {
         assert!(stderr.contains(part), "{stderr}");
     }

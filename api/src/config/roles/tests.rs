@@ -1,0 +1,216 @@
+use crate::{
+    claims::{ConnectionType, Permission, ResponsePermission},
+    mint::{AllowedValues, CallerRule, ClaimPath, ClaimTest},
+};
+
+use super::*;
+
+const SHIPPED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/roles.toml"));
+
+/// A role that is right, to be made wrong.
+const GOOD: &str = r#"[[role]]
+name = "member"
+given_to = [{ user = true }]
+ttl_seconds = 900
+max_payload_bytes = 1024
+max_subscriptions = 32
+publish = { allow = ["a"], deny = [] }
+subscribe = { allow = ["b", "_INBOX.{{subject()}}.>"], deny = [] }
+
+[[role.channel]]
+name = "room"
+values = { claim = "rooms" }
+max = 4
+publish = ["rooms.{{tag(room)}}.chat"]
+subscribe = ["rooms.{{tag(room)}}.>"]
+"#;
+
+/// What is said about [`GOOD`] with a part replaced, one line for each mistake.
+fn mistakes(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from:?}");
+    let mistakes = parse(&GOOD.replacen(from, to, 1)).err().unwrap_or_default();
+    mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
+}
+
+#[test]
+fn the_roles_we_ship_are_what_they_say() {
+    let roles = parse(SHIPPED).unwrap();
+    let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+    assert_eq!(names, ["guest", "member", "backend"]);
+    let [guest, member, backend] = &roles[..] else { panic!("three roles") };
+
+    assert_eq!(guest.given_to, [CallerRule::Guest]);
+    assert_eq!(guest.ttl.as_secs(), 900);
+    assert_eq!(guest.template.publish, Permission::nothing());
+    let updates_and_inbox = ["com.scaling-ws.updates", "_INBOX.{{subject()}}.>"];
+    assert_eq!(guest.template.subscribe, Permission::only(updates_and_inbox));
+    assert_eq!((guest.template.subs, guest.template.payload), (32, 1024));
+    assert_eq!(guest.template.allowed_connection_types, [ConnectionType::Websocket]);
+    assert!(guest.channels.is_empty());
+
+    assert_eq!(
+        member.template.publish,
+        Permission::only(["rooms.{{tag(room)}}.chat.{{subject()}}"])
+    );
+    assert_eq!(member.template.subscribe.allow.last().unwrap(), "rooms.{{tag(room)}}.>");
+    assert_eq!(member.channels[0].values, AllowedValues::InClaim(ClaimPath("rooms".into())));
+
+    assert_eq!(backend.given_to, [CallerRule::ApiKey("backend".into())]);
+    assert_eq!(backend.template.allowed_connection_types, [ConnectionType::Standard]);
+    assert!(roles.iter().all(|role| role.template.responses.is_none()));
+}
+
+#[test]
+fn everything_a_role_can_say_is_understood() {
+    let text = GOOD
+        .replace(
+            "{ user = true }",
+            r#"{ guest = true }, { api_key = "shop" }, { issuer = "https://i" },
+               { issuer = "https://i", claim = "groups", contains = "staff" },
+               { claim = "/a/b", equals = 3 }, { claim = "vip", equals = true }"#,
+        )
+        .replace(
+            "max_subscriptions = 32",
+            "max_subscriptions = 32\nconnection_types = [\"STANDARD\", \"WEBSOCKET\"]\n\
+             responses = { max = 2, ttl_seconds = 5 }",
+        )
+        .replace("{ claim = \"rooms\" }", "{ any = true }");
+    let role = &parse(&text).unwrap()[0];
+    assert_eq!(role.given_to.len(), 6);
+    assert_eq!(
+        role.given_to[2],
+        CallerRule::User { issuer: Some("https://i".into()), claim: None }
+    );
+    let CallerRule::User { issuer: None, claim: Some(claim) } = &role.given_to[4] else {
+        panic!("{:?}", role.given_to[4])
+    };
+    assert_eq!(
+        (&claim.path, &claim.test),
+        (&ClaimPath("/a/b".into()), &ClaimTest::Equals(3.into()))
+    );
+    assert_eq!(role.template.responses, Some(ResponsePermission { max: 2, ttl: 5_000_000_000 }));
+    assert_eq!(
+        role.template.allowed_connection_types,
+        [ConnectionType::Standard, ConnectionType::Websocket]
+    );
+    assert_eq!(role.channels[0].values, AllowedValues::Any);
+}
+
+#[test]
+fn each_mistake_is_told_with_its_line_and_what_to_do() {
+    for (from, to, said) in [
+        ("\"member\"", "\"Member\"", "line 2, column 8: a role's name has"),
+        ("\"member\"", "7", "line 2, column 8: a role: name: invalid type"),
+        ("name = \"member\"\n", "", "line 1, column 1: a role: name is missing"),
+        (
+            "ttl_seconds = 900",
+            "ttl_seconds = 1",
+            "line 4, column 15: role \"member\": ttl_seconds must be 2 to 86400",
+        ),
+        ("ttl_seconds = 900", "ttl_seconds = 90000", "must be 2 to 86400"),
+        ("ttl_seconds = 900", "ttl_seconds = -1", "must be 2 to 86400"),
+        (
+            "ttl_seconds = 900",
+            "ttl = 900",
+            "line 4, column 1: role \"member\": there is no field \"ttl\"",
+        ),
+        ("max_payload_bytes = 1024", "max_payload_bytes = 0", "must be 1 to 65536 bytes"),
+        ("max_subscriptions = 32", "max_subscriptions = 1025", "must be 1 to 1024"),
+        ("[{ user = true }]", "[]", "nobody can have the role"),
+        ("[{ user = true }]", "[{ user = false }]", "leave the entry out"),
+        ("[{ user = true }]", "[{ guest = true, user = true }]", "is one of"),
+        ("[{ user = true }]", "[{}]", "is one of"),
+        ("[{ user = true }]", "[{ claim = \"a\" }]", "either equals or contains"),
+        ("[{ user = true }]", "[{ equals = \"a\" }]", "either equals or contains"),
+        ("[{ user = true }]", "[{ claim = \"a\", equals = 1, contains = 1 }]", "either equals"),
+        ("[{ user = true }]", "[{ claim = \"a\", equals = [1] }]", "compares with a text"),
+        ("[{ user = true }]", "[{ issuer = \"\" }]", "empty text"),
+        ("[{ user = true }]", "[{ api_key = \"a b\" }]", "API key"),
+        ("[{ user = true }]", "[\"guest\"]", "is a table"),
+        ("[{ user = true }]", "\"guest\"", "is a list"),
+        ("[{ user = true }]", "[{ guest = true }]", "nobody can have the channel \"room\""),
+        (
+            "allow = [\"a\"]",
+            "allow = [\">\"]",
+            "line 7, column 22: role \"member\": publish: \">\": it begins with a wildcard",
+        ),
+        ("allow = [\"a\"]", "allow = [\"$JS.API.CONSUMER.CREATE.S\"]", "NATS's own"),
+        ("allow = [\"a\"]", "allow = [\"a.{{name()}}\"]", "use {{subject()}}"),
+        ("allow = [\"a\"]", "allow = [\"a.{{tag(room)}}\"]", "belongs in the lists of the channel"),
+        ("allow = [\"a\"], deny = []", "allow = [\"a\"]", "deny is missing"),
+        ("allow = [\"a\"], deny = []", "allow = [\"a\"], deny = [\">\"]", "leave `>` out"),
+        ("_INBOX.{{subject()}}.>", "_INBOX.>", "line 8, column 29"),
+        ("publish = { allow = [\"a\"], deny = [] }\n", "", "publish is missing"),
+        ("max_sub", "connection_types = []\nmax_sub", "reads as every kind"),
+        ("max_sub", "connection_types = [\"MQTT\"]\nmax_sub", "\"WEBSOCKET\" or \"STANDARD\""),
+        ("max_sub", "responses = { max = 0, ttl_seconds = 5 }\nmax_sub", "max must be 1 to 1000"),
+        ("max_sub", "responses = { max = -1, ttl_seconds = 5 }\nmax_sub", "max must be 1 to 1000"),
+        ("\"room\"", "\"Room\"", "a channel's name has"),
+        ("{ claim = \"rooms\" }", "{}", "{ any = true } or"),
+        ("{ claim = \"rooms\" }", "{ any = false }", "{ any = true } or"),
+        ("{ claim = \"rooms\" }", "{ any = true, claim = \"rooms\" }", "{ any = true } or"),
+        ("max = 4", "max = 0", "max must be 1 to 64"),
+        ("max = 4", "max = 64", "3500 fit a login; lower max"),
+        ("[\"rooms.{{tag(room)}}.chat\"]", "[\"rooms.chat\"]", "once"),
+        ("[\"rooms.{{tag(room)}}.chat\"]", "[\"rooms.{{tag(hall)}}\"]", "not replaced here"),
+        ("[[role]]\n", "other = 3\n[[role]]\n", "the file: there is no field \"other\""),
+        ("[[role]]", "[[roles]]", "there is no [[role]]"),
+        ("name = \"member\"", "name = member", "line 2"),
+    ] {
+        let all = mistakes(from, to);
+        assert!(all.contains(said), "{to:?}: {said:?} is not in:\n{all}");
+        assert!(all.starts_with("line "), "{all}");
+    }
+}
+
+#[test]
+fn an_empty_list_never_becomes_everything() {
+    let of_its_own = "publish = { allow = [\"a\"], deny = [] }";
+    for empty in ["publish = { allow = [], deny = [] }", "publish = { allow = [], deny = [\"x\"] }"]
+    {
+        // With a channel that opens something, the list isn't empty.
+        assert_eq!(mistakes(of_its_own, empty), "");
+        let text = GOOD
+            .replace(of_its_own, empty)
+            .replace("publish = [\"rooms.{{tag(room)}}.chat\"]", "publish = []");
+        let mistakes = parse(&text).unwrap_err();
+        assert_eq!(mistakes.len(), 1);
+        assert!(mistakes[0].problem.contains("reads as everything"), "{}", mistakes[0]);
+    }
+    let nothing = "publish = { allow = [], deny = [\">\"] }";
+    assert!(mistakes(of_its_own, nothing).contains("leave `>` out"), "the channel is dead");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_files_order() {
+    let text = GOOD
+        .replace("ttl_seconds = 900", "ttl_seconds = 0")
+        .replace("\"_INBOX.{{subject()}}.>\"", "\"_INBOX.>\", \"$SYS.>\"")
+        .replace("max = 4", "max = 0\ncolour = \"red\"");
+    let lines: Vec<usize> = parse(&text).unwrap_err().iter().map(|mistake| mistake.line).collect();
+    assert_eq!(lines, [4, 8, 8, 13, 14]);
+
+    // Syntax, too: where each line is unreadable, each is told.
+    let lines: Vec<usize> =
+        parse("a = \nb = ]\n").unwrap_err().iter().map(|mistake| mistake.line).collect();
+    assert_eq!(lines, [1, 2]);
+}
+
+#[test]
+fn names_are_given_once() {
+    let twice = format!("{GOOD}\n{GOOD}");
+    let mistakes = parse(&twice).unwrap_err();
+    assert_eq!(mistakes.len(), 1);
+    assert_eq!(mistakes[0].line, GOOD.lines().count() + 2);
+    assert!(mistakes[0].problem.contains("another role \"member\""));
+
+    let channel = &GOOD[GOOD.find("[[role.channel]]").unwrap()..];
+    let mistakes = parse(&format!("{GOOD}{channel}")).unwrap_err();
+    assert!(mistakes[0].problem.contains("another channel \"room\""), "{}", mistakes[0]);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = load(Path::new("/no/such.toml")).unwrap_err();
+    assert!(error.to_string().contains("/no/such.toml"), "{error}");
+}

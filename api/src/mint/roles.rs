@@ -1,0 +1,89 @@
+//! The roles there are, and which of them a caller may have.
+
+use std::sync::Arc;
+
+use super::{RoleName, RolePolicy};
+use crate::auth::Identity;
+
+/// All roles that tokens are minted for, in the order of the roles file. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Roles(Arc<[RolePolicy]>);
+
+/// The caller may not have the role; that a role does not exist is not told apart.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoleDenied {
+    /// There is no role for this caller.
+    #[error("no role is for this caller")]
+    None,
+    /// The role asked for is not for this caller, or does not exist.
+    #[error("the role {0} is not for this caller")]
+    Requested(RoleName),
+}
+
+impl Roles {
+    /// Roles in order of preference.
+    #[must_use]
+    pub fn new(policies: Vec<RolePolicy>) -> Self {
+        Self(policies.into())
+    }
+
+    /// The role a caller gets: the one it asks for, if it may have it; else the first that is for
+    /// it.
+    ///
+    /// # Errors
+    /// [`RoleDenied`] if it may not have the role, or none at all.
+    pub fn choose(
+        &self,
+        identity: &Identity,
+        requested: Option<&RoleName>,
+    ) -> Result<&RolePolicy, RoleDenied> {
+        self.0
+            .iter()
+            .filter(|policy| requested.is_none_or(|name| policy.role.name == *name))
+            .find(|policy| policy.role.is_for(identity))
+            .ok_or_else(|| requested.cloned().map_or(RoleDenied::None, RoleDenied::Requested))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::mint::{CallerRule, policy::testing::policy};
+
+    fn roles() -> Roles {
+        let any_user = CallerRule::User { issuer: None, claim: None };
+        Roles::new(vec![
+            policy("guest", vec![CallerRule::Guest]),
+            policy("member", vec![any_user.clone(), CallerRule::ApiKey("shop".into())]),
+            policy("other", vec![any_user]),
+        ])
+    }
+
+    fn choose(identity: &Identity, requested: Option<&str>) -> Result<String, RoleDenied> {
+        let requested = requested.map(|name| RoleName::parse(name).unwrap());
+        let roles = roles();
+        roles.choose(identity, requested.as_ref()).map(|policy| policy.role.name.to_string())
+    }
+
+    #[test]
+    fn the_first_role_that_is_for_the_caller_or_the_one_it_names() {
+        let user = Identity::User { issuer: "i".into(), subject: "s".into(), claims: Map::new() };
+        let shop = Identity::Service { name: "shop".into() };
+        assert_eq!(choose(&Identity::Guest, None).unwrap(), "guest");
+        assert_eq!(choose(&user, None).unwrap(), "member");
+        assert_eq!(choose(&user, Some("other")).unwrap(), "other");
+        assert_eq!(choose(&shop, None).unwrap(), "member");
+    }
+
+    #[test]
+    fn a_role_of_others_and_one_that_does_not_exist_are_refused_alike() {
+        for name in ["member", "nonsense"] {
+            let denied = choose(&Identity::Guest, Some(name)).unwrap_err();
+            assert_eq!(denied, RoleDenied::Requested(RoleName::parse(name).unwrap()));
+        }
+        let stranger = Identity::Service { name: "stranger".into() };
+        assert_eq!(choose(&stranger, None).unwrap_err(), RoleDenied::None);
+    }
+}

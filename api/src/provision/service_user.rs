@@ -1,0 +1,51 @@
+//! The user that `serve` connects as.
+
+use crate::{
+    claims::{
+        AccountPair, Claims, ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair,
+    },
+    keys::ServiceCredentials,
+    mint::{CallerRule, Role},
+};
+
+/// What `serve` publishes in its own name.
+const OWN_SUBJECTS: &str = "com.scaling-ws.>";
+/// Subscriptions: its private inbox, with room.
+const SUBSCRIPTIONS: i64 = 64;
+
+/// Makes the user's token: it may publish the application's subjects and what it is to publish for
+/// back ends, may read nothing but its own inbox, and only over TCP.
+pub(super) fn credentials(
+    user: &UserPair,
+    roles: &[Role],
+    now: i64,
+    account: &AccountPair,
+) -> Result<ServiceCredentials, SignError> {
+    let key = user.public();
+    let claims = UserClaims::new(
+        publish(roles),
+        Permission::only([format!("_INBOX.{key}.>")]),
+        SUBSCRIPTIONS,
+        NO_LIMIT,
+        vec![ConnectionType::Standard],
+    );
+    let jwt = Claims::sign(key, "api", now, None, claims, account)?;
+    Ok(ServiceCredentials::new(jwt, user.clone()))
+}
+
+/// Its own subjects, and those that a back end may have it publish. Which back end may have it
+/// publish which of them is decided by each one's role before anything is sent.
+pub(super) fn publish(roles: &[Role]) -> Permission {
+    let mut subjects = vec![OWN_SUBJECTS.to_owned()];
+    let for_back_ends = roles
+        .iter()
+        .filter(|role| role.given_to.iter().any(|rule| matches!(rule, CallerRule::ApiKey(_))));
+    for pattern in for_back_ends.flat_map(|role| &role.template.publish.allow) {
+        // A back end that only calls has no key and no tags, so nothing is put in for it.
+        let is_covered = pattern.contains("{{") || pattern.starts_with("com.scaling-ws.");
+        if !is_covered && !subjects.contains(pattern) {
+            subjects.push(pattern.clone());
+        }
+    }
+    Permission::only(subjects)
+}
