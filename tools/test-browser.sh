@@ -39,6 +39,7 @@ next_port
 export WASM_BINDGEN_TEST_ADDRESS=127.0.0.1:$port
 cargo build --quiet --package api
 copy_nats_conf "$scratch/nats-conf"
+sed 's/^ttl_seconds = .*/ttl_seconds = 4/' api/roles.toml >"$scratch/roles.toml"
 next_port && client=$port
 next_port && monitor=$port
 next_port && websocket=$port
@@ -46,16 +47,17 @@ next_port && websocket=$port
   --client-listen "127.0.0.1:$client" \
   --websocket-listen "127.0.0.1:$websocket" \
   --monitor-listen "127.0.0.1:$monitor" \
-  --allowed-origin "http://$WASM_BINDGEN_TEST_ADDRESS" >/dev/null
+  --allowed-origin "http://$WASM_BINDGEN_TEST_ADDRESS" \
+  --roles "$scratch/roles.toml" >/dev/null
 start_nats_server "$scratch/nats-conf/single.conf" "$scratch/single.conf.log" \
   answers_200 127.0.0.1 "$monitor" /healthz
-sed -e "s|^cross = .*|cross = [\"http://$WASM_BINDGEN_TEST_ADDRESS\"]|" \
-  -e 's/^ttl_seconds = .*/ttl_seconds = 4/' api/config/dev.toml >"$scratch/api.toml"
+sed "s|^cross = .*|cross = [\"http://$WASM_BINDGEN_TEST_ADDRESS\"]|" api/config/dev.toml >"$scratch/api.toml"
 next_port
 "$target_dir/debug/api" serve --config "$scratch/api.toml" \
   --listen "127.0.0.1:$port" \
   --nats-url "nats://127.0.0.1:$client" \
   --keys-dir "$scratch/nats-conf/generated" \
+  --roles "$scratch/roles.toml" \
   --websocket-urls "ws://127.0.0.1:$websocket" >"$scratch/api.log" 2>&1 &
 scratch_pids+=("$!")
 wait_for 20 "$!" answers_200 127.0.0.1 "$port" /readyz || {

@@ -344,7 +344,7 @@ impl Connection {
             self.tell_next_of_subscriptions(last);
         }
         let Some(handover) = self.handover.take() else { return };
-        self.end_questions();
+        let unanswered = self.link.keepalive.stop();
         let unconfirmed = self.outbound.reset();
         self.statistics.unconfirmed += unconfirmed;
         self.statistics.connects += 1;
@@ -377,6 +377,14 @@ impl Connection {
         let purpose = Purpose::Handover { question };
         self.link.keepalive.sent(Ping { purpose, at: self.now, covered: 0 });
         encode::ping(&mut self.link.control);
+        for ping in unanswered {
+            match ping.purpose {
+                Purpose::Flush(flush) => self.decide_flush(flush, Err(FlushError::Disconnected)),
+                // What is still on its way comes over the new transport.
+                Purpose::Drain { sid } => self.send_ping(Via::Present, Purpose::Drain { sid }),
+                Purpose::Handshake | Purpose::KeepAlive | Purpose::Handover { .. } => {}
+            }
+        }
         self.ask_waiting_flushes();
         self.tell_news_of(&previous);
     }

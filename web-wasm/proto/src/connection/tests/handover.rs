@@ -454,6 +454,24 @@ fn a_subscription_drained_on_the_way_gets_what_was_on_its_way() {
 }
 
 #[test]
+fn a_drain_goes_on_over_the_transport_that_takes_the_place_of_one_that_broke() {
+    let mut rig = Rig::connected();
+    let sid = rig.subscribe("a");
+    arrive(&mut rig, INFO);
+    rig.receive_via(Via::Next, "PONG\nMSG a 1 1\n1");
+    assert_eq!(rig.events(), []);
+    rig.connection.drain(rig.now, sid);
+    rig.close_transport();
+    let reason = DisconnectReason::TransportClosed { closed: closed(), error: None };
+    let handed_over = Event::HandedOver { broke: Some(reason), unconfirmed: 0 };
+    assert_eq!(rig.events(), [handed_over, message(sid, "a", "1")]);
+    assert!(rig.sent().ends_with("UNSUB 1\r\nPING\r\nPING\r\n"));
+    rig.receive("MSG a 1 1\n2\nPONG\nPONG");
+    let ended = Event::SubscriptionEnded { sid, reason: EndReason::Drained };
+    assert_eq!(rig.events(), [message(sid, "a", "2"), ended]);
+}
+
+#[test]
 fn closing_ends_both_transports() {
     let mut rig = Rig::connected();
     arrive(&mut rig, INFO);
