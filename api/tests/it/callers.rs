@@ -493,7 +493,8 @@ async fn a_back_end_gets_in_by_its_api_key() {
         assert_eq!(api.call_as("/ping", key).await.status(), 200);
         assert_eq!(api.call_as(CREDENTIALS, key).await.status(), 200);
     }
-    let almost = format!("{}A", &key[..key.len() - 1]);
+    let (rest, last) = key.split_at(key.len() - 1);
+    let almost = [rest, if last == "A" { "E" } else { "A" }].concat();
     for unknown in [&forgotten, &almost, &key.to_lowercase(), &key["sk_".len()..].to_owned()] {
         problem(api.call_as("/ping", unknown).await, 401, "invalid_credentials").await;
     }
