@@ -464,6 +464,7 @@ impl Actor {
             let (positions, spare) = (self.positions(), self.spare_line());
             self.0.ledger.cut_off(self.number(), positions.as_deref(), spare);
         }
+        self.0.ledger.begin_drain(self.number(), self.spare_line());
         let start = self.0.sim.now();
         self.client().drain().await.ok();
         let (positions, spare) = (self.positions(), self.spare_line());

@@ -131,6 +131,15 @@ impl Ledger {
         });
     }
 
+    /// A client begins to drain every subscription.
+    pub(crate) fn begin_drain(&self, client: usize, spare: Option<LineId>) {
+        self.books(|books| {
+            for account in books.subscriptions.iter_mut().filter(|own| own.client == client) {
+                account.spare.extend(spare);
+            }
+        });
+    }
+
     pub(crate) fn give_up(&self, at: Option<Position>) {
         if let Some((line, read)) = at {
             self.books(|books| *books.given_up.entry(line).or_insert(read));
