@@ -195,6 +195,21 @@ async fn the_written_procedure_for_a_leaked_key_cuts_off_at_once() {
     Held::by(&nats, &role_key(&nats)).log_in(&nats).await.unwrap();
 }
 
+/// What nats-server does at any change of an account, and why `docs/rotation.md` says so.
+#[tokio::test]
+async fn a_connection_that_is_at_its_limit_of_subscriptions_is_cut_off_by_any_change() {
+    let nats = Nats::running().await;
+    let api = Api::ready(&nats).await;
+    let (mut full, _) = connect(&nats, &api).await;
+    let (mut nearly, _) = connect(&nats, &api).await;
+    let subscribe = |n| format!("SUB com.scaling-ws.updates {n}\r\n");
+    assert!(full.round_trip(&(1..=32).map(subscribe).collect::<String>()).await.is_empty());
+    assert!(nearly.round_trip(&(1..=31).map(subscribe).collect::<String>()).await.is_empty());
+    succeed(&nats, "api roles new-key member --push");
+    assert_eq!(full.until_closed().await, ["-ERR 'maximum subscriptions exceeded'"]);
+    assert_served(&mut nearly).await;
+}
+
 #[tokio::test]
 async fn the_steps_are_refused_out_of_order() {
     let nats = Nats::provision();
