@@ -1,5 +1,7 @@
 //! The command line.
 
+mod roles;
+
 use std::{
     io::Write,
     net::SocketAddr,
@@ -10,14 +12,18 @@ use clap::{Args, Parser, Subcommand};
 use time::OffsetDateTime;
 use url::Url;
 
+use self::roles::RolesCommand;
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
     config::{
         Config, ConfigError, Origin, Overrides,
-        roles::{self, RolesFileError},
+        roles::{RolesFileError, load as load_roles},
     },
-    provision::{self, FreshKeys, InitRequest, PlanError, WriteError, keys::FreshKeysError},
+    provision::{
+        self, FreshKeys, InitRequest, PlanError, UpdateError, WriteError, keys::FreshKeysError,
+        push::PushError,
+    },
     server,
     telemetry::{self, TelemetryError},
 };
@@ -38,6 +44,9 @@ enum Command {
     Init(InitArgs),
     /// Say whether a configuration can be used and, if not, what is wrong where.
     CheckConfig(ConfigArgs),
+    /// Change the roles and their keys, and tell the running servers.
+    #[command(subcommand)]
+    Roles(RolesCommand),
     /// API keys of back ends.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -146,6 +155,12 @@ pub enum CliError {
     /// The plan could not be put on disk.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The keys directory was not changed.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// The servers were not told.
+    #[error(transparent)]
+    Push(#[from] PushError),
     /// An API key could not be made.
     #[error(transparent)]
     NewApiKey(#[from] NewApiKeyError),
@@ -164,6 +179,7 @@ impl Cli {
             Command::Serve(args) => serve(args),
             Command::Init(args) => init(args),
             Command::CheckConfig(args) => check_config(args),
+            Command::Roles(command) => command.run(),
             Command::Key(KeyCommand::New { name }) => new_key(&name),
         }
     }
@@ -210,7 +226,7 @@ fn init(args: InitArgs) -> Result<(), CliError> {
         websocket_listen: args.websocket_listen,
         monitor_listen: args.monitor_listen,
         allowed_origins: args.allowed_origins,
-        roles: roles::load(&args.roles)?,
+        roles: load_roles(&args.roles)?,
     };
     let keys = FreshKeys::generate(request.roles.len())?;
     let plan = provision::plan(&request, &keys, OffsetDateTime::now_utc().unix_timestamp())?;
@@ -235,7 +251,7 @@ fn resolve(dir: &Path) -> std::io::Result<PathBuf> {
 fn check_config(args: ConfigArgs) -> Result<(), CliError> {
     let path = args.config.clone();
     let config = args.load()?;
-    roles::load(&config.roles.file)?;
+    load_roles(&config.roles.file)?;
     print(&format!("{} can be used.", path.display()))
 }
 

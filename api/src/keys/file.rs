@@ -29,7 +29,7 @@ pub struct KeyFileError {
 }
 
 impl KeyFileError {
-    pub(super) fn new(path: &Path, problem: Problem) -> Self {
+    pub(crate) fn new(path: &Path, problem: Problem) -> Self {
         Self { path: path.to_owned(), problem }
     }
 

@@ -28,9 +28,3 @@ pub fn role_seed(role: &RoleName) -> String {
 pub fn role_next_seed(role: &RoleName) -> String {
     format!("role-{role}.next.seed")
 }
-
-/// When the last token of the role's former key ends: no secret.
-#[must_use]
-pub fn role_retiring(role: &RoleName) -> String {
-    format!("role-{role}.retiring")
-}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Problem;
-use crate::claims::{Claims, Jwt, SignError, UserClaims, UserKey, UserPair};
+use crate::claims::{Claims, DecodeError, Jwt, SignError, UserClaims, UserKey, UserPair};
 
 /// Token and key of the service user. `Debug` shows the public key only.
 pub struct ServiceCredentials {
@@ -53,6 +53,14 @@ impl ServiceCredentials {
     #[must_use]
     pub fn public(&self) -> &UserKey {
         self.pair.public()
+    }
+
+    /// What the user's token says.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it says nothing, which construction rules out.
+    pub(crate) fn claims(&self) -> Result<UserClaims, DecodeError> {
+        Claims::<UserClaims>::decode(self.jwt.as_str()).map(|claims| claims.nats)
     }
 
     /// The user's token.

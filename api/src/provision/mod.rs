@@ -1,17 +1,28 @@
-//! `api init`: makes the keys and the machine's part of the nats-server configuration.
+//! The keys and the machine's part of the nats-server configuration: made by `api init`, changed by
+//! `api roles`.
 //!
-//! First a [`plan()`], which is pure: it decides every file and its contents from the request, the
-//! time and fresh keys. Then [`write()`], which puts all of it in place in one step or not at all.
+//! `init`: first a [`plan()`], which is pure: it decides every file and its contents from the
+//! request, the time and fresh keys. Then [`write()`], which puts all of it in place in one step or
+//! not at all.
+//!
+//! `roles`: a [`KeysDir`] is opened by one process at a time; [`apply()`](apply::apply) and the steps
+//! of [`rotate`] decide on an [`Update`], [`KeysDir::commit`] puts it in place, and [`push`] tells
+//! the running servers.
 
 mod account;
+pub mod apply;
 mod conf;
 pub mod keys;
+pub mod keys_dir;
 pub mod plan;
+pub mod push;
 pub mod request;
+pub mod rotate;
 mod service_user;
 pub mod write;
 
 pub use keys::FreshKeys;
+pub use keys_dir::{KeysDir, Update, UpdateError};
 pub use plan::{Plan, PlanError, PlannedFile, plan};
 pub use request::InitRequest;
 pub use write::{WriteError, write};

@@ -46,12 +46,17 @@ pub struct PlannedFile {
 }
 
 impl PlannedFile {
+    /// A file with these contents.
+    pub(super) fn new(name: &str, contents: String) -> Self {
+        Self { name: name.to_owned(), contents: Zeroizing::new(contents) }
+    }
+
     /// A file that holds one seed.
     ///
     /// # Errors
     /// [`nkeys::error::Error`] if the pair held no seed, which construction rules out.
     pub(super) fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<Self, nkeys::error::Error> {
-        Ok(file(name, format!("{}\n", pair.seed()?.as_str())))
+        Ok(Self::new(name, format!("{}\n", pair.seed()?.as_str())))
     }
 }
 
@@ -182,10 +187,10 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
 
     let mut files = vec![
         // First, so that no secret is ever in a repository unignored.
-        file(".gitignore", "*\n".to_owned()),
-        file(names::LOCAL_CONF, local),
-        file(names::AUTH_CONF, auth),
-        file(names::ACCOUNT_JWT, format!("{}\n", account.as_str())),
+        PlannedFile::new(".gitignore", "*\n".to_owned()),
+        PlannedFile::new(names::LOCAL_CONF, local),
+        PlannedFile::new(names::AUTH_CONF, auth),
+        PlannedFile::new(names::ACCOUNT_JWT, format!("{}\n", account.as_str())),
         seed(names::OPERATOR_SEED, &keys.operator)?,
         seed(names::SYSTEM_ACCOUNT_SEED, &keys.system_account)?,
         seed(names::ACCOUNT_SEED, &keys.account)?,
@@ -210,10 +215,6 @@ fn app_limits() -> AccountLimits {
         consumer: CONSUMERS,
         ..AccountLimits::core()
     }
-}
-
-fn file(name: &str, contents: String) -> PlannedFile {
-    PlannedFile { name: name.to_owned(), contents: Zeroizing::new(contents) }
 }
 
 fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<PlannedFile, PlanError> {

@@ -3,6 +3,8 @@
 //! All files are written into a new directory beside the target, each private from its first byte,
 //! and synced; then that directory is renamed to the target. A crash leaves at worst a directory
 //! whose name says that it is partial, never a target that looks complete.
+//!
+//! Files of a directory that exists are replaced one by one, each by a rename.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -11,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Plan;
+use super::{Plan, PlannedFile};
 
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
@@ -27,7 +29,7 @@ pub enum WriteError {
     )]
     Exists(PathBuf),
     /// The operating system said no.
-    #[error("{} could not be written", path.display())]
+    #[error("{} could not be read or written", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -76,6 +78,47 @@ pub fn write(plan: &Plan) -> Result<(), WriteError> {
     })?;
     staging.keep();
     sync(parent)
+}
+
+/// Replaces or makes files of a directory, each in one step, in this order; then removes files. One
+/// to remove that is not there is no error.
+pub(super) fn replace(
+    dir: &Path,
+    files: &[PlannedFile],
+    removed: &[String],
+) -> Result<(), WriteError> {
+    for file in files {
+        let path = dir.join(&file.name);
+        let partial = dir.join(format!("{}.partial-{:016x}", file.name, fastrand::u64(..)));
+        let written = write_file(&partial, file.contents.as_bytes())
+            .and_then(|()| fs::rename(&partial, &path).map_err(WriteError::io(&path)));
+        if written.is_err() {
+            // Nothing better can be done about a file that cannot be removed.
+            let _ = fs::remove_file(&partial);
+        }
+        written?;
+    }
+    // What is new must be there before what is old goes.
+    sync(dir)?;
+    for name in removed {
+        let path = dir.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(WriteError::io(&path)(error));
+            }
+            _ => {}
+        }
+    }
+    sync(dir)
+}
+
+/// The text of a file that may be absent.
+pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, WriteError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(WriteError::io(path)(error)),
+    }
 }
 
 fn refuse_existing(dir: &Path) -> Result<(), WriteError> {
@@ -140,7 +183,6 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::provision::PlannedFile;
 
     fn plan(dir: &Path, names: &[&str]) -> Plan {
         let file = |name: &&str| PlannedFile {

@@ -18,6 +18,7 @@ mod rate_limits;
 mod redaction;
 mod relay;
 mod roles;
+mod rotation;
 mod service;
 mod startup;
 mod stop;

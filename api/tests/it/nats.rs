@@ -29,15 +29,15 @@ fn nats_server() -> PathBuf {
     if local.is_file() { local } else { "nats-server".into() }
 }
 
-/// A port that nobody listens on, that no other test of this process was given, and that the system
-/// gives to no outgoing connection before a server has taken it.
+/// A port nobody listens on, that no other test of this process was given, and that the system
+/// gives to no outgoing connection before the server has taken it.
 pub(crate) fn free_port() -> u16 {
     static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     let mut given = GIVEN.lock().unwrap();
     let given = given.get_or_insert_default();
     loop {
-        let port = fastrand::u16(10_000..20_000);
-        if given.insert(port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let port = fastrand::u16(20_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
             return port;
         }
     }
