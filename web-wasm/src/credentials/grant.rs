@@ -91,6 +91,8 @@ struct Held {
     grant: Grant,
     since: Duration,
     renew_after: Duration,
+    /// Whether another one is wanted, however new it is.
+    outdated: bool,
 }
 
 /// A time in which the API is not asked.
@@ -125,7 +127,7 @@ impl Keeper {
     /// The grant, if another who wanted a new one has just got it.
     pub(super) fn just_granted(&self, now: Duration) -> Option<&Grant> {
         let held = self.held.as_ref()?;
-        (held.age(now) < JUST_NOW).then_some(&held.grant)
+        (held.age(now) < JUST_NOW && !held.outdated).then_some(&held.grant)
     }
 
     /// In how long another grant should be asked for.
@@ -147,7 +149,7 @@ impl Keeper {
         let tenth = Duration::from_secs(grant.ttl) / 10;
         let renew_after = Duration::from_secs(grant.refresh_after).saturating_sub(tenth)
             + (2 * tenth).mul_f64(chance.clamp(0.0, 1.0));
-        self.held = Some(Held { grant, since: asked_at, renew_after });
+        self.held = Some(Held { grant, since: asked_at, renew_after, outdated: false });
         self.outage = None;
     }
 
@@ -167,6 +169,15 @@ impl Keeper {
         let rest = full / 2 + (full / 2).mul_f64(chance.clamp(0.0, 1.0));
         let until = now.saturating_add(rest.max(retry_after.unwrap_or_default()));
         self.outage = Some(Outage { failures, until, error });
+    }
+
+    /// Another grant is wanted. The one that is held is good until that is there.
+    pub(super) fn outdate(&mut self) {
+        self.outage = None;
+        if let Some(held) = &mut self.held {
+            held.renew_after = Duration::ZERO;
+            held.outdated = true;
+        }
     }
 
     /// The grant is of no use any more.
@@ -233,6 +244,16 @@ mod tests {
         keeper.granted(grant(), at(0), 0.5);
         assert_eq!(keeper.just_granted(at(0)), Some(&grant()));
         assert_eq!(keeper.just_granted(at(1)), None);
+    }
+
+    #[test]
+    fn a_grant_that_is_outdated_is_only_good() {
+        let mut keeper = Keeper::default();
+        keeper.granted(grant(), at(0), 0.5);
+        keeper.outdate();
+        assert_eq!((keeper.fresh(at(0)), keeper.just_granted(at(0))), (None, None));
+        assert_eq!(keeper.renew_after(at(0)), Some(Duration::ZERO));
+        assert_eq!(keeper.good(at(0)), Some(&grant()));
     }
 
     #[test]

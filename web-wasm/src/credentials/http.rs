@@ -10,7 +10,7 @@ use futures_util::future::Shared;
 use js_sys::{Date, Promise, global};
 use nats_proto::ServerError;
 use nats_proto::connection::{Auth, Challenge};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -73,7 +73,13 @@ fn wall_clock() -> Duration {
 impl HttpCredentials {
     /// Credentials for `key` from the API's `endpoint`, such as `/v1/credentials`.
     pub fn new(endpoint: impl Into<String>, key: Rc<impl Signer + 'static>) -> Self {
-        let api = Api { endpoint: endpoint.into(), bearer: RefCell::new(None), key };
+        let api = Api {
+            endpoint: endpoint.into(),
+            bearer: RefCell::default(),
+            role: RefCell::default(),
+            channels: RefCell::default(),
+            key,
+        };
         Self {
             api: Rc::new(api),
             keeper: RefCell::new(Keeper::default()),
@@ -87,6 +93,26 @@ impl HttpCredentials {
     pub fn set_bearer(&self, token: impl Into<String>) {
         self.api.bearer.replace(Some(token.into()));
         self.keeper.borrow_mut().hope();
+    }
+
+    /// Asks for this role instead of the one that the API gives the visitor by itself. It counts from
+    /// the next grant on: see [`Client::renew_credentials`](crate::Client::renew_credentials).
+    pub fn set_role(&self, role: impl Into<String>) {
+        self.api.role.replace(Some(role.into()));
+        self.outdate();
+    }
+
+    /// Asks for these channels, such as `room:7`, instead of those asked for before. They count from
+    /// the next grant on: see [`Client::renew_credentials`](crate::Client::renew_credentials).
+    pub fn set_channels(&self, channels: impl IntoIterator<Item = impl Into<String>>) {
+        self.api.channels.replace(channels.into_iter().map(Into::into).collect());
+        self.outdate();
+    }
+
+    /// What is held, and what is on its way, is not what is wanted any more.
+    fn outdate(&self) {
+        self.asking.replace(None);
+        self.keeper.borrow_mut().outdate();
     }
 
     /// The grant that is held if it is fresh, else a new one; while the API is away, the one
@@ -188,7 +214,19 @@ impl fmt::Debug for HttpCredentials {
 struct Api {
     endpoint: String,
     bearer: RefCell<Option<String>>,
+    role: RefCell<Option<String>>,
+    channels: RefCell<Vec<String>>,
     key: Rc<dyn Signer>,
+}
+
+/// What the API is asked.
+#[derive(Serialize)]
+struct Question<'a> {
+    nkey: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    channels: &'a [String],
 }
 
 impl Api {
@@ -213,7 +251,13 @@ impl Api {
 
     async fn post(&self) -> Result<Response, HttpCredentialsError> {
         let unreachable = |error: JsValue| HttpCredentialsError::Unreachable(words(&error));
-        let body = serde_json::json!({ "nkey": self.key.public_key() }).to_string();
+        let body = {
+            let (role, channels) = (self.role.borrow(), self.channels.borrow());
+            let nkey = self.key.public_key();
+            let question = Question { nkey, role: role.as_deref(), channels: &channels };
+            serde_json::to_string(&question)
+                .map_err(|error| HttpCredentialsError::Malformed(error.to_string()))?
+        };
         let headers = Headers::new().map_err(unreachable)?;
         headers.set("Content-Type", "application/json").map_err(unreachable)?;
         if let Some(bearer) = &*self.bearer.borrow() {

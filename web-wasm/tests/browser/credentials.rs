@@ -153,6 +153,29 @@ async fn questions_at_the_same_moment_are_one() {
     assert_eq!(credentials.grant().await.unwrap(), first, "it is kept while it is fresh");
 }
 
+/// What is asked for can change, and what may not be had is told.
+#[wasm_bindgen_test]
+async fn roles_and_channels_are_asked_for() {
+    let key = Rc::new(PageKey::open("channels").await.unwrap());
+    let credentials = HttpCredentials::new(api("/v1/credentials"), key);
+    let first = env::within(credentials.grant()).await.unwrap();
+    credentials.set_channels(["room:7"]);
+    let error = env::within(credentials.grant()).await.unwrap_err();
+    let HttpCredentialsError::Refused { status: 403, code, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(code, "channel_not_allowed");
+    credentials.set_channels(Vec::<String>::new());
+    credentials.set_role("backend");
+    let error = env::within(credentials.grant()).await.unwrap_err();
+    let HttpCredentialsError::Refused { status: 403, code, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(code, "role_not_allowed");
+    credentials.set_role("guest");
+    assert_ne!(env::within(credentials.grant()).await.unwrap(), first, "another one");
+}
+
 /// A page as it is meant to be: its key is the browser's, its credential is the API's and renewed
 /// before it expires, and no update is lost or doubled meanwhile.
 #[wasm_bindgen_test]
