@@ -31,6 +31,7 @@ use super::error::{DisconnectReason, EndReason, FlushError};
 use super::event::Event;
 use super::keepalive::{Ping, Purpose};
 use super::link::{Link, Phase, Via};
+use super::outbound::Outbound;
 use super::settling::Settling;
 use super::{Connection, TransportClosed};
 use crate::codec::encode;
@@ -60,6 +61,8 @@ pub(super) struct Handover {
     shared: u64,
     /// The last subscription of the present transport: later ones are the next one's alone.
     turned_at: u64,
+    /// What the present transport still has to send, once the next one takes what is new.
+    pub(super) rest: Option<Outbound>,
     /// Messages of the next transport that the present one should deliver.
     aside: Vec<(u64, Message)>,
     copies: Copies,
@@ -145,6 +148,7 @@ impl Connection {
             sounded: (self.subscriptions.last_sid(), false),
             shared: 0,
             turned_at: 0,
+            rest: None,
             aside: Vec::new(),
             copies: Copies::default(),
             brought: HashMap::new(),
@@ -209,8 +213,9 @@ impl Connection {
             true => Step::Sounding { until },
             false => Step::Preparing { until },
         };
-        // What waits already is the present transport's, and goes ahead of the questions to it.
-        self.outbound.hand_over(&mut self.link.control);
+        let mut rest = self.outbound.split();
+        rest.control_first(self.link.control.split());
+        handover.rest = Some(rest);
         self.ask_in_handover(Via::Present);
     }
 
@@ -226,7 +231,7 @@ impl Connection {
         let Some(handover) = &mut self.handover else { return };
         handover.question = question;
         let (link, covered) = match via {
-            Via::Present => (&mut self.link, self.outbound.transmitted()),
+            Via::Present => (&mut self.link, handover.rest.as_ref().map_or(0, Outbound::queued)),
             Via::Next => (&mut handover.link, 0),
         };
         link.keepalive.sent(Ping {
@@ -345,6 +350,9 @@ impl Connection {
         }
         let Some(handover) = self.handover.take() else { return };
         let unanswered = self.link.keepalive.stop();
+        if let Some(rest) = handover.rest {
+            self.outbound.unsplit(rest);
+        }
         let unconfirmed = self.outbound.reset();
         self.statistics.unconfirmed += unconfirmed;
         self.statistics.connects += 1;
@@ -409,15 +417,19 @@ impl Connection {
                 self.end_subscription(sid, EndReason::Drained);
             }
         }
-        if self.link.has_transport() && handover.has_turned() {
-            // What was the next one's is the present one's again, ahead of the messages that
-            // waited.
-            if handover.is_leaving() {
-                self.subscriptions.write(&mut self.link.control);
+        let leaving = handover.is_leaving();
+        if let Some(mut rest) = handover.rest.take() {
+            // What was the next one's is the present one's again: after what that has to send
+            // already, and ahead of the messages that waited.
+            let mut control = self.link.control.split();
+            if leaving {
+                self.subscriptions.write(&mut control);
             } else {
                 let (first, last) = (handover.turned_at, self.subscriptions.last_sid());
-                self.subscriptions.write_between(first, last, &mut self.link.control);
+                self.subscriptions.write_between(first, last, &mut control);
             }
+            rest.control(|out| out.unsplit(control));
+            self.outbound.unsplit(rest);
             self.ask_waiting_flushes();
         }
         self.events.push_back(Event::HandoverFailed { reason: reason.clone() });

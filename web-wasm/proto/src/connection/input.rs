@@ -92,7 +92,8 @@ impl Connection {
     fn handle_pong(&mut self, via: Via, ping: Ping) {
         let rtt = self.now - ping.at;
         self.statistics.rtt = Some(rtt);
-        self.outbound.confirm(ping.covered);
+        let rest = self.handover.as_mut().and_then(|handover| handover.rest.as_mut());
+        rest.unwrap_or(&mut self.outbound).confirm(ping.covered);
         match ping.purpose {
             Purpose::KeepAlive => {}
             Purpose::Flush(flush) => self.decide_flush(flush, Ok(rtt)),

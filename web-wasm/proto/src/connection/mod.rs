@@ -191,7 +191,8 @@ impl Connection {
                 !self.link.control.is_empty() || (self.is_connected() && self.outbound.len() > 0)
             }
             (Via::Present, Some(handover)) => {
-                !self.link.control.is_empty() || (!handover.has_turned() && self.outbound.len() > 0)
+                let messages = handover.rest.as_ref().unwrap_or(&self.outbound);
+                !self.link.control.is_empty() || messages.len() > 0
             }
             (Via::Next, Some(handover)) => !handover.link.control.is_empty(),
             (Via::Next, None) => false,
@@ -342,10 +343,15 @@ impl Connection {
         if !self.has_outbound(via) {
             return None;
         }
-        let link = self.link_mut(via)?;
-        let bytes = match link.control.is_empty() {
-            false => link.control.split().freeze(),
-            true => self.outbound.transmit(max)?,
+        let rest = self.handover.as_mut().and_then(|handover| handover.rest.as_mut());
+        // What waited when the next transport took over is sent before what is said to leave.
+        let rest = rest.filter(|_| via == Via::Present).and_then(|rest| rest.transmit(max));
+        let bytes = match rest {
+            Some(bytes) => bytes,
+            None => match self.link_mut(via)?.control.split() {
+                control if control.is_empty() => self.outbound.transmit(max)?,
+                control => control.freeze(),
+            },
         };
         self.statistics.out_bytes += bytes.len() as u64;
         Some(bytes)
@@ -397,11 +403,10 @@ impl Connection {
     }
 
     fn send_ping(&mut self, via: Via, purpose: Purpose) {
-        let turned = self.handover.as_ref().is_some_and(Handover::has_turned);
         // How many messages the server has before it.
+        let rest = self.handover.as_ref().and_then(|handover| handover.rest.as_ref());
         let covered = match via {
-            Via::Present if turned => self.outbound.transmitted(),
-            Via::Present => self.outbound.queued(),
+            Via::Present => rest.unwrap_or(&self.outbound).queued(),
             Via::Next => 0,
         };
         let ping = Ping { purpose, at: self.now, covered };

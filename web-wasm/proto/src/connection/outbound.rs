@@ -62,17 +62,33 @@ impl Outbound {
         self.queued
     }
 
-    /// Messages handed to the transport so far.
-    pub(super) fn transmitted(&self) -> u64 {
-        self.transmitted
+    /// Takes everything out, for the transport that it was meant for. What is accepted from now on
+    /// comes after it.
+    pub(super) fn split(&mut self) -> Self {
+        let next = Self {
+            queued: self.queued,
+            transmitted: self.queued,
+            confirmed: self.queued,
+            ..Self::new(self.limit)
+        };
+        core::mem::replace(self, next)
     }
 
-    /// Moves everything to `out`, which goes to the transport whatever else happens: messages count
-    /// as handed over.
-    pub(super) fn hand_over(&mut self, out: &mut BytesMut) {
-        out.unsplit(self.buffer.split());
-        self.runs.clear();
-        self.transmitted = self.queued;
+    /// Puts control operations in front of everything.
+    pub(super) fn control_first(&mut self, mut control: BytesMut) {
+        if !control.is_empty() {
+            self.runs.push_front(Run { len: control.len(), messages: 0 });
+            control.unsplit(self.buffer.split());
+            self.buffer = control;
+        }
+    }
+
+    /// Puts back in front what was taken out.
+    pub(super) fn unsplit(&mut self, mut earlier: Self) {
+        earlier.buffer.unsplit(self.buffer.split());
+        earlier.runs.append(&mut self.runs);
+        earlier.queued = self.queued;
+        *self = earlier;
     }
 
     /// Appends control operations. They are few and short and not bounded by the limit.
@@ -220,6 +236,25 @@ mod tests {
         outbound.transmit(1 << 20).unwrap();
         outbound.confirm(covered);
         assert_eq!(outbound.reset(), 1);
+    }
+
+    #[test]
+    fn what_was_taken_out_goes_back_in_front() {
+        let mut outbound = Outbound::new(1 << 20);
+        publish(&mut outbound, b"1").unwrap();
+        outbound.transmit(1).unwrap();
+        publish(&mut outbound, b"2").unwrap();
+        outbound.control(encode::ping);
+        let mut earlier = outbound.split();
+        earlier.control_first(BytesMut::from(&b"PONG\r\n"[..]));
+        assert_eq!((outbound.len(), outbound.messages(), earlier.messages()), (0, 0, 1));
+        publish(&mut outbound, b"3").unwrap();
+        assert_eq!(earlier.reset(), 1);
+        outbound.unsplit(earlier);
+        assert_eq!((outbound.messages(), outbound.queued()), (2, 3));
+        let bytes = outbound.transmit(1 << 20).unwrap();
+        assert_eq!(&bytes[..], b"PUB s 1\r\n2\r\nPUB s 1\r\n3\r\n");
+        assert_eq!(outbound.reset(), 2);
     }
 
     #[test]
