@@ -8,6 +8,7 @@
 mod channel;
 mod error;
 mod policy;
+mod resolve;
 mod role;
 mod roles;
 mod token;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     channel::{self, Channel, ChannelError},
+    resolve::resolve,
     role::Role,
 };
 use crate::{
@@ -98,29 +99,7 @@ impl Grant<'_> {
     }
 
     fn resolve(&self, permission: &Permission) -> Permission {
-        let resolve = |patterns: &[String]| -> Vec<String> {
-            patterns.iter().flat_map(|pattern| self.resolve_pattern(pattern)).collect()
-        };
-        let mut resolved =
-            Permission { allow: resolve(&permission.allow), deny: resolve(&permission.deny) };
-        // As nats-server does: a list that only channels would have filled allows nothing.
-        if resolved.allow.is_empty() && !permission.allow.is_empty() {
-            resolved.deny.push(">".to_owned());
-        }
-        resolved
-    }
-
-    /// One subject for each channel of the kind the pattern is for; none if there is none.
-    fn resolve_pattern(&self, pattern: &str) -> Vec<String> {
-        let pattern = pattern.replace("{{subject()}}", self.nkey.as_str());
-        let Some((_, rest)) = pattern.split_once("{{tag(") else { return vec![pattern] };
-        let Some((kind, _)) = rest.split_once(")}}") else { return Vec::new() };
-        let tag = format!("{{{{tag({kind})}}}}");
-        self.channels
-            .iter()
-            .filter(|channel| channel.kind() == kind)
-            .map(|channel| pattern.replace(&tag, channel.value()))
-            .collect()
+        resolve(permission, Some(&self.nkey), &self.channels)
     }
 }
 

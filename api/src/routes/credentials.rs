@@ -131,7 +131,7 @@ pub async fn credentials(
 }
 
 /// A name that no role can have is answered as that of a role that does not exist.
-fn parse_role(text: &str) -> Result<RoleName, Problem> {
+pub(super) fn parse_role(text: &str) -> Result<RoleName, Problem> {
     RoleName::parse(text).map_err(|error| role_not_allowed().caused_by(error))
 }
 

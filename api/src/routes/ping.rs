@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::{
     auth::Identity,
     error::Problem,
-    publish::{Publisher, Update},
+    publish::{Message, Publisher, Update},
 };
 
 #[derive(Serialize)]
@@ -27,6 +27,6 @@ pub async fn ping(
 ) -> Result<impl IntoResponse, Problem> {
     let payload =
         Update::sent_at(OffsetDateTime::now_utc()).to_payload().map_err(Problem::internal)?;
-    publisher.publish(Update::SUBJECT, payload).await?;
+    publisher.publish(Message::own(Update::SUBJECT, payload)).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(Pong { message: "pong" })))
 }
