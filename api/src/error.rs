@@ -30,6 +30,8 @@ pub enum Code {
     MalformedJson,
     /// The body is JSON, but not of the form asked for.
     InvalidRequest,
+    /// The query is not of the form asked for.
+    InvalidQuery,
     /// The public key is none of a user.
     InvalidNkey,
     /// The body is not declared to be JSON.
@@ -95,6 +97,7 @@ impl Code {
         match self {
             Self::MalformedJson => "malformed_json",
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidQuery => "invalid_query",
             Self::InvalidNkey => "invalid_nkey",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::BodyTooLarge => "body_too_large",
@@ -131,6 +134,7 @@ impl Code {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MalformedJson
+            | Self::InvalidQuery
             | Self::InvalidNkey
             | Self::InvalidChannel
             | Self::InvalidSubject

@@ -33,6 +33,7 @@ use crate::{
         health::{healthz, readyz},
         metrics::metrics,
         page::page,
+        permissions::permissions,
         ping::ping,
         publish::publish,
     },
@@ -104,6 +105,7 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
     let calls = Router::<AppState>::new()
         .route("/ping", post(ping))
         .route("/v1/credentials", post(credentials))
+        .route("/v1/permissions", get(permissions))
         .route(PUBLISH, post(publish).layer(DefaultBodyLimit::max(usize_of(limits.publish))))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), authenticate))

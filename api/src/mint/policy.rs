@@ -40,6 +40,25 @@ impl RolePolicy {
         let channels = channel::grant(&self.role.channels, identity, channels)?;
         Ok(Grant { policy: self, nkey, channels })
     }
+
+    /// What [`RolePolicy::grant`] would give, also while there is no key to give it to: then without
+    /// the subjects that a key is part of.
+    ///
+    /// # Errors
+    /// As [`RolePolicy::grant`].
+    pub fn rights(
+        &self,
+        identity: &Identity,
+        nkey: Option<&UserKey>,
+        channels: &[impl AsRef<str>],
+    ) -> Result<Rights, ChannelError> {
+        let channels = channel::grant(&self.role.channels, identity, channels)?;
+        let template = &self.role.template;
+        Ok(Rights {
+            publish: resolve(&template.publish, nkey, &channels),
+            subscribe: resolve(&template.subscribe, nkey, &channels),
+        })
+    }
 }
 
 impl fmt::Debug for RolePolicy {
@@ -50,6 +69,15 @@ impl fmt::Debug for RolePolicy {
             .field("signing_key", &self.signing_key)
             .finish()
     }
+}
+
+/// What may be published and subscribed to, with all names put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rights {
+    /// What may be published to.
+    pub publish: Permission,
+    /// What may be subscribed to.
+    pub subscribe: Permission,
 }
 
 /// What one caller gets: a role, for one key, with channels it may have. Only

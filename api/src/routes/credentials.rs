@@ -164,7 +164,7 @@ impl From<ChannelError> for Problem {
     }
 }
 
-fn parse_nkey(text: &str) -> Result<UserKey, Problem> {
+pub(super) fn parse_nkey(text: &str) -> Result<UserKey, Problem> {
     UserKey::parse(text).map_err(|error| {
         Problem::new(
             Code::InvalidNkey,

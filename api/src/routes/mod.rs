@@ -4,5 +4,6 @@ pub mod credentials;
 pub mod health;
 pub mod metrics;
 pub mod page;
+pub mod permissions;
 pub mod ping;
 pub mod publish;

@@ -15,6 +15,7 @@ mod metrics;
 mod nats;
 mod outage;
 mod page;
+mod permissions;
 mod publish;
 mod rate_limits;
 mod redaction;
