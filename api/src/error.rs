@@ -11,6 +11,7 @@ use axum::{
 };
 use serde::{Serialize, Serializer};
 use tracing::{error, warn};
+use utoipa::ToSchema;
 
 use crate::{
     auth::AuthError,
@@ -242,11 +243,13 @@ impl fmt::Debug for Problem {
 
 /// The JSON body. `type` is `about:blank`, which by RFC 9457 means that the title is that of the
 /// status; `code` is the extension member that programs read.
-#[derive(Serialize)]
-struct Body {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Body {
     r#type: &'static str,
     title: &'static str,
     status: u16,
+    #[schema(value_type = String)]
     code: Code,
     detail: &'static str,
 }

@@ -32,6 +32,7 @@ use crate::{
         credentials::{Issuer, credentials},
         health::{healthz, readyz},
         metrics::metrics,
+        openapi::openapi,
         page::page,
         permissions::permissions,
         ping::ping,
@@ -119,6 +120,7 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
     let probes = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/openapi.json", get(openapi))
         .method_not_allowed_fallback(method_not_allowed);
 
     let metrics = state.metrics.clone();

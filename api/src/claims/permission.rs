@@ -1,6 +1,7 @@
 //! What a user may publish or subscribe to, and over which kind of connection.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::subject;
 
@@ -8,7 +9,7 @@ use super::subject;
 ///
 /// Deny wins over allow. Both lists empty means *everything* is allowed; the constructors here
 /// never make that value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Permission {
     /// Subjects (wildcards included) that are allowed.

@@ -3,6 +3,7 @@
 pub mod credentials;
 pub mod health;
 pub mod metrics;
+pub mod openapi;
 pub mod page;
 pub mod permissions;
 pub mod ping;

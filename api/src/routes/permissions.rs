@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::ToSchema;
 
 use super::credentials::{Issuer, parse_nkey, parse_role};
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What somebody wants to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Action {
     Publish,
@@ -25,8 +26,8 @@ enum Action {
 }
 
 /// The answer.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Explanation {
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Explanation {
     subject: String,
     action: Action,
     allowed: bool,
@@ -39,13 +40,13 @@ struct Explanation {
 }
 
 /// An entry of a role's list, with all names put in.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 struct Rule {
     list: List,
     pattern: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum List {
     Allow,
@@ -62,6 +63,12 @@ enum List {
 /// * 400 `invalid_subject`: nobody can publish there, or subscribe.
 /// * 400 `invalid_nkey`, 400 `invalid_channel`, 403 `role_not_allowed`, 403 `channel_not_allowed`,
 ///   422 `credential_too_large`: as `POST /v1/credentials` would answer.
+#[utoipa::path(
+    get,
+    path = "/v1/permissions",
+    params(Query),
+    responses((status = 200, description = "An explanation", body = Explanation))
+)]
 pub async fn permissions(
     identity: Identity,
     State(issuer): State<Issuer>,
@@ -124,12 +131,20 @@ fn explain(query: Query, role: String, permission: &Permission, may_answer: bool
 }
 
 /// What is asked.
-#[derive(Debug)]
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Query {
+    /// A subject or, to subscribe to, a pattern.
     subject: String,
+    /// What is to be done with it.
+    #[param(inline)]
     action: Action,
+    /// The role wanted; absent means the first that is for the caller.
     role: Option<String>,
+    /// The public key that the credential is for.
     nkey: Option<String>,
+    /// Channels wanted, as `room:7`.
+    #[param(required = false)]
     channels: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State, http::header, response::IntoResponse};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use crate::{
     auth::Identity,
@@ -10,8 +11,9 @@ use crate::{
     publish::{Message, Publisher, Update},
 };
 
-#[derive(Serialize)]
-struct Pong {
+/// What it gets.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Pong {
     message: &'static str,
 }
 
@@ -21,6 +23,11 @@ struct Pong {
 /// * 503 `nats_unavailable`: nothing was sent, and nothing will be.
 /// * 504 `publish_unconfirmed`: the connection was lost or silent after the message was handed
 ///   over; it may have arrived.
+#[utoipa::path(
+    post,
+    path = "/ping",
+    responses((status = 200, description = "Published", body = Pong))
+)]
 pub async fn ping(
     _: Identity,
     State(publisher): State<Publisher>,

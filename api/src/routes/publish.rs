@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State, http::header, response::IntoResponse};
 use bytes::Bytes;
 use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use tracing::info;
+use utoipa::ToSchema;
 
 use super::credentials::{Issuer, parse_role};
 use crate::{
@@ -24,7 +20,7 @@ use crate::{
 };
 
 /// What a back end sends.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishRequest {
     subject: String,
@@ -34,6 +30,7 @@ pub struct PublishRequest {
     payload_base64: Option<String>,
     /// The payload as JSON, sent as it stands here.
     #[serde(default, deserialize_with = "even_null")]
+    #[schema(value_type = Option<serde_json::Value>)]
     json: Option<Box<RawValue>>,
     #[serde(default)]
     headers: BTreeMap<String, HeaderValues>,
@@ -47,7 +44,7 @@ pub struct PublishRequest {
 }
 
 /// One value of a header, or several.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 enum HeaderValues {
     One(String),
@@ -60,17 +57,27 @@ fn even_null<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Box<RawValue>>
 }
 
 /// What it gets when it did not ask for a stream.
-#[derive(Serialize)]
-struct Sent {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Sent {
     subject: String,
 }
 
 /// What it gets when a stream has stored the message.
-#[derive(Serialize)]
-struct InStream {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct InStream {
     stream: String,
     sequence: u64,
     duplicate: bool,
+}
+
+/// What it gets, as it asked.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Published {
+    /// For a message that went out.
+    Sent(Sent),
+    /// For one that a stream has stored.
+    Stored(InStream),
 }
 
 impl From<Stored> for InStream {
@@ -95,12 +102,18 @@ impl From<Stored> for InStream {
 /// * 503 `nats_unavailable`: nothing was sent, and nothing will be.
 /// * 504 `publish_unconfirmed`: nobody can tell.
 /// * What [`JsonBody`] answers to other bodies.
+#[utoipa::path(
+    post,
+    path = "/v1/publish",
+    request_body = PublishRequest,
+    responses((status = 200, description = "Sent, or stored", body = Published))
+)]
 pub async fn publish(
     identity: Identity,
     State(issuer): State<Issuer>,
     State(publisher): State<Publisher>,
     body: Result<JsonBody<PublishRequest>, Problem>,
-) -> Result<Response, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let JsonBody(request) = body?;
     let requested = request.role.as_deref().map(parse_role).transpose()?;
     let role = &issuer.roles.choose(&identity, requested.as_ref())?.role;
@@ -110,13 +123,13 @@ pub async fn publish(
 
     let (subject, bytes) = (message.subject().to_owned(), message.size());
     let answer = if to_stream {
-        Json(InStream::from(publisher.store(message).await?)).into_response()
+        Published::Stored(publisher.store(message).await?.into())
     } else {
         publisher.publish(message).await?;
-        Json(Sent { subject: subject.clone() }).into_response()
+        Published::Sent(Sent { subject: subject.clone() })
     };
     info!(?identity, role = %role.name, subject, bytes, "published for a caller");
-    Ok(([(header::CACHE_CONTROL, "no-store")], answer).into_response())
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }
 
 /// Holds a message to what the role may publish.

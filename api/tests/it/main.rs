@@ -13,6 +13,7 @@ mod insider;
 mod issuer;
 mod metrics;
 mod nats;
+mod openapi;
 mod outage;
 mod page;
 mod permissions;
