@@ -8,7 +8,7 @@ const SUBJECT: &str = "{{subject()}}";
 
 /// A template's permission as nats-server will resolve it for the holder of `nkey`.
 ///
-/// Without a key, whatever it would be part of is not allowed, and is denied whoever's key it is.
+/// Without a key, whatever it would be part of is not allowed, and is denied whatever key it is.
 pub(super) fn resolve(
     permission: &Permission,
     nkey: Option<&UserKey>,
