@@ -19,7 +19,7 @@ use crate::{
     },
     keys::{self, KeyFileError},
     limits::{AddressSource, RateLimits},
-    middleware::security_headers::content_security_policy,
+    middleware::{body_limit::BodyLimits, security_headers::content_security_policy},
     mint::{CallerRule, Role, Roles},
     publish::{Connection, ConnectionSettings, Publisher},
     router::{AppState, RouterSettings, metrics_router, router},
@@ -94,6 +94,7 @@ impl App {
             let account = keys::load_account(&config.keys.dir)?;
             keys::load_roles(&config.keys.dir, roles, &account)?
         };
+        let max_payload = roles.max_payload();
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 
         let listener = bind(config.http.listen).await?;
@@ -137,7 +138,7 @@ impl App {
             &RouterSettings {
                 own_origins,
                 cross_origins: config.origins.cross.clone(),
-                body_limit: config.http.body_limit_bytes,
+                body_limits: BodyLimits::new(config.http.body_limit_bytes, max_payload),
                 request_timeout: config.http.request_timeout(),
                 page_dir: config.page.dir.clone(),
                 content_security_policy: policy,

@@ -11,9 +11,14 @@ use axum::{
 };
 use serde::{Serialize, Serializer};
 use tracing::{error, warn};
+use utoipa::ToSchema;
 
 use crate::{
-    auth::AuthError, causes::Causes, limits::Limited, mint::MintError, publish::PublishError,
+    auth::AuthError,
+    causes::Causes,
+    limits::Limited,
+    mint::MintError,
+    publish::{MessageError, PublishError},
 };
 
 /// The media type of a problem.
@@ -26,6 +31,8 @@ pub enum Code {
     MalformedJson,
     /// The body is JSON, but not of the form asked for.
     InvalidRequest,
+    /// The query is not of the form asked for.
+    InvalidQuery,
     /// The public key is none of a user.
     InvalidNkey,
     /// The body is not declared to be JSON.
@@ -60,6 +67,22 @@ pub enum Code {
     ChannelNotAllowed,
     /// The credential would be too large to log in with.
     CredentialTooLarge,
+    /// The subject is none that a caller can publish on, whoever it is.
+    InvalidSubject,
+    /// A header of the message has no form on the wire, or is for the server to act on.
+    InvalidHeader,
+    /// The id of the message is not one printable word.
+    InvalidMsgId,
+    /// The payload is not what it is said to be.
+    InvalidPayload,
+    /// The caller's role does not allow the subject.
+    SubjectNotAllowed,
+    /// The message is larger than the caller's role allows.
+    PayloadTooLarge,
+    /// No stream keeps the subject, and nobody listens there.
+    NoStream,
+    /// The stream did not store the message.
+    StreamRefused,
     /// There is no connection to NATS; nothing was sent.
     NatsUnavailable,
     /// The message was on its way when the connection was lost or silent; it may have arrived.
@@ -75,6 +98,7 @@ impl Code {
         match self {
             Self::MalformedJson => "malformed_json",
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidQuery => "invalid_query",
             Self::InvalidNkey => "invalid_nkey",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::BodyTooLarge => "body_too_large",
@@ -92,6 +116,14 @@ impl Code {
             Self::InvalidChannel => "invalid_channel",
             Self::ChannelNotAllowed => "channel_not_allowed",
             Self::CredentialTooLarge => "credential_too_large",
+            Self::InvalidSubject => "invalid_subject",
+            Self::InvalidHeader => "invalid_header",
+            Self::InvalidMsgId => "invalid_msg_id",
+            Self::InvalidPayload => "invalid_payload",
+            Self::SubjectNotAllowed => "subject_not_allowed",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::NoStream => "no_stream",
+            Self::StreamRefused => "stream_refused",
             Self::NatsUnavailable => "nats_unavailable",
             Self::PublishUnconfirmed => "publish_unconfirmed",
             Self::Internal => "internal",
@@ -103,21 +135,28 @@ impl Code {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MalformedJson
+            | Self::InvalidQuery
             | Self::InvalidNkey
             | Self::InvalidChannel
+            | Self::InvalidSubject
+            | Self::InvalidHeader
+            | Self::InvalidMsgId
+            | Self::InvalidPayload
             | Self::IncompleteBody => StatusCode::BAD_REQUEST,
             Self::InvalidRequest | Self::CredentialTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge | Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NotFound | Self::PageNotBuilt => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::PageNotBuilt | Self::NoStream => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::OriginNotAllowed | Self::RoleNotAllowed | Self::ChannelNotAllowed => {
-                StatusCode::FORBIDDEN
-            }
+            Self::OriginNotAllowed
+            | Self::RoleNotAllowed
+            | Self::ChannelNotAllowed
+            | Self::SubjectNotAllowed => StatusCode::FORBIDDEN,
             Self::AuthenticationRequired | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NatsUnavailable | Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StreamRefused => StatusCode::BAD_GATEWAY,
             Self::PublishUnconfirmed => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -204,11 +243,13 @@ impl fmt::Debug for Problem {
 
 /// The JSON body. `type` is `about:blank`, which by RFC 9457 means that the title is that of the
 /// status; `code` is the extension member that programs read.
-#[derive(Serialize)]
-struct Body {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Body {
     r#type: &'static str,
     title: &'static str,
     status: u16,
+    #[schema(value_type = String)]
     code: Code,
     detail: &'static str,
 }
@@ -256,8 +297,49 @@ impl From<PublishError> for Problem {
                 "NATS did not confirm the message; it may or may not have been sent.",
             )
             .caused_by(error),
+            PublishError::NotPermitted => subject_not_allowed().caused_by(error),
+            PublishError::NoStream => Self::new(
+                Code::NoStream,
+                "No stream keeps this subject and nobody listens there; nobody got the message.",
+            ),
+            PublishError::NotStored(_) => {
+                Self::new(Code::StreamRefused, "The stream did not store the message.")
+                    .caused_by(error)
+            }
             PublishError::Refused(_) => Self::internal(error),
         }
+    }
+}
+
+/// The answer to a subject that the caller may not publish on.
+pub(crate) fn subject_not_allowed() -> Problem {
+    Problem::new(Code::SubjectNotAllowed, "The caller may not publish on this subject.")
+}
+
+impl From<MessageError> for Problem {
+    fn from(error: MessageError) -> Self {
+        match error {
+            MessageError::Subject => Self::new(
+                Code::InvalidSubject,
+                "\"subject\" must be tokens of printable ASCII with dots between them, without \
+                 wildcards, and none of the server's own.",
+            ),
+            MessageError::HeaderName => {
+                Self::new(Code::InvalidHeader, "The name of each header must be an HTTP token.")
+            }
+            MessageError::ServersHeader => Self::new(
+                Code::InvalidHeader,
+                "Headers that begin with Nats- are for the server; \"msg_id\" sets Nats-Msg-Id.",
+            ),
+            MessageError::HeaderValue => {
+                Self::new(Code::InvalidHeader, "No header may have control characters in it.")
+            }
+            MessageError::MsgId => Self::new(
+                Code::InvalidMsgId,
+                "\"msg_id\" must be 1 to 256 printable ASCII characters without spaces.",
+            ),
+        }
+        .caused_by(error)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     limits::{AddressSource, RateLimits},
     middleware::{
         authenticate::authenticate,
-        body_limit::body_limit,
+        body_limit::{BodyLimits, PUBLISH, body_limit},
         observe::{REQUEST_ID, observe},
         origin_check::{AllowedOrigins, origin_check},
         rate_limit::limit_address,
@@ -32,8 +32,11 @@ use crate::{
         credentials::{Issuer, credentials},
         health::{healthz, readyz},
         metrics::metrics,
+        openapi::openapi,
         page::page,
+        permissions::permissions,
         ping::ping,
+        publish::publish,
     },
     telemetry::Metrics,
 };
@@ -85,8 +88,8 @@ pub struct RouterSettings {
     pub own_origins: Vec<Origin>,
     /// Other origins that may call.
     pub cross_origins: Vec<Origin>,
-    /// Largest body in bytes.
-    pub body_limit: u64,
+    /// Largest bodies.
+    pub body_limits: BodyLimits,
     /// Longest time a request may take.
     pub request_timeout: Duration,
     /// Directory of the page.
@@ -98,10 +101,13 @@ pub struct RouterSettings {
 /// Builds the service. Each request must carry the extension [`Peer`](crate::server::Peer).
 pub fn router(state: AppState, settings: &RouterSettings) -> Router {
     let allowed = AllowedOrigins::new(settings.own_origins.iter().chain(&settings.cross_origins));
+    let limits = settings.body_limits;
     // What a page makes the visitor's browser do.
     let calls = Router::<AppState>::new()
         .route("/ping", post(ping))
         .route("/v1/credentials", post(credentials))
+        .route("/v1/permissions", get(permissions))
+        .route(PUBLISH, post(publish).layer(DefaultBodyLimit::max(usize_of(limits.publish))))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), authenticate))
         .layer(middleware::from_fn_with_state(state.clone(), limit_address))
@@ -114,6 +120,7 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
     let probes = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/openapi.json", get(openapi))
         .method_not_allowed_fallback(method_not_allowed);
 
     let metrics = state.metrics.clone();
@@ -132,10 +139,9 @@ pub fn metrics_router(state: AppState) -> Router {
 
 /// Puts around a router what every request goes through, the last layer outermost.
 fn around(router: Router, metrics: Metrics, settings: &RouterSettings) -> Router {
-    let body_bytes = usize::try_from(settings.body_limit).unwrap_or(usize::MAX);
     router
-        .layer(DefaultBodyLimit::max(body_bytes))
-        .layer(middleware::from_fn_with_state(settings.body_limit, body_limit))
+        .layer(DefaultBodyLimit::max(usize_of(settings.body_limits.ordinary)))
+        .layer(middleware::from_fn_with_state(settings.body_limits, body_limit))
         .layer(middleware::from_fn_with_state(settings.request_timeout, timeout))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(
@@ -143,6 +149,10 @@ fn around(router: Router, metrics: Metrics, settings: &RouterSettings) -> Router
             security_headers,
         ))
         .layer(middleware::from_fn_with_state(metrics, observe))
+}
+
+fn usize_of(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 fn cors(origins: &[Origin]) -> Option<CorsLayer> {
@@ -190,7 +200,7 @@ mod tests {
         RouterSettings {
             own_origins: Vec::new(),
             cross_origins: Vec::new(),
-            body_limit: 1024,
+            body_limits: BodyLimits::new(1024, 1024),
             request_timeout: Duration::from_millis(50),
             page_dir: PathBuf::from("/nonexistent"),
             content_security_policy: HeaderValue::from_static("default-src 'none'"),

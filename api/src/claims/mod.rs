@@ -33,7 +33,9 @@ pub use key::{
     OperatorPair, PublicKey, ServerKey, ServerPair, User, UserKey, UserPair,
 };
 pub use operator::OperatorClaims;
-pub use permission::{ConnectionType, Permission, ResponsePermission, Verdict};
+pub use permission::{
+    ConnectionType, Permission, ResponsePermission, SubscriptionVerdict, Verdict,
+};
 pub use scope::{SigningKey, UserScope, UserTemplate};
 pub use user::UserClaims;
 

@@ -1,6 +1,7 @@
 //! What a user may publish or subscribe to, and over which kind of connection.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::subject;
 
@@ -8,7 +9,7 @@ use super::subject;
 ///
 /// Deny wins over allow. Both lists empty means *everything* is allowed; the constructors here
 /// never make that value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Permission {
     /// Subjects (wildcards included) that are allowed.
@@ -56,6 +57,36 @@ impl Permission {
             None => Verdict::NotListed,
         }
     }
+
+    /// What nats-server would say to a subscription, which may be to a pattern, and by which entry
+    /// of which list.
+    ///
+    /// The server compares the wildcards of a subscription as the tokens that they are written as.
+    /// So an entry decides only if it matches the pattern as a whole; what is denied of an allowed
+    /// pattern otherwise is kept back message by message. And since `*` stands for the token `>` as
+    /// for any other, who may subscribe to `a.*` may subscribe to `a.>`, and gets `a.b.c`.
+    ///
+    /// The permission must be resolved, as for [`Permission::verdict`].
+    #[must_use]
+    pub fn subscription_verdict(&self, pattern: &str) -> SubscriptionVerdict<'_> {
+        let verdict = self.verdict(pattern);
+        let overlap = |denied: &&String| subject::overlap(denied, pattern);
+        let kept_back = if verdict.is_allowed() {
+            self.deny.iter().filter(overlap).map(String::as_str).collect()
+        } else {
+            Vec::new()
+        };
+        SubscriptionVerdict { verdict, kept_back }
+    }
+}
+
+/// What a permission says to a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionVerdict<'a> {
+    /// Whether the subscription is taken.
+    pub verdict: Verdict<'a>,
+    /// Entries of the deny list whose messages the subscription does not get, although it is taken.
+    pub kept_back: Vec<&'a str>,
 }
 
 /// What a permission says to one subject.
@@ -139,6 +170,29 @@ mod tests {
     fn both_lists_are_always_written() {
         let json = serde_json::to_string(&Permission::nothing()).unwrap();
         assert_eq!(json, r#"{"allow":[],"deny":[">"]}"#);
+    }
+
+    #[test]
+    fn a_subscription_is_allowed_as_a_whole_and_denied_as_a_whole() {
+        let permission = Permission {
+            allow: vec!["rooms.7.>".to_owned(), "a.*".to_owned()],
+            deny: vec!["rooms.*.secret".to_owned(), "rooms.7.x.>".to_owned()],
+        };
+        for (pattern, verdict, kept_back) in [
+            ("rooms.7.chat", Verdict::Allowed(Some("rooms.7.>")), &[][..]),
+            ("rooms.7.*", Verdict::Allowed(Some("rooms.7.>")), &["rooms.*.secret"]),
+            ("rooms.7.>", Verdict::Allowed(Some("rooms.7.>")), &["rooms.*.secret", "rooms.7.x.>"]),
+            ("rooms.7.secret", Verdict::Denied("rooms.*.secret"), &[]),
+            ("rooms.7.x.*", Verdict::Denied("rooms.7.x.>"), &[]),
+            ("rooms.*.chat", Verdict::NotListed, &[]),
+            // Wider than it looks.
+            ("a.>", Verdict::Allowed(Some("a.*")), &[]),
+            ("a.*.>", Verdict::NotListed, &[]),
+            (">", Verdict::NotListed, &[]),
+        ] {
+            let expected = SubscriptionVerdict { verdict, kept_back: kept_back.to_vec() };
+            assert_eq!(permission.subscription_verdict(pattern), expected, "{pattern}");
+        }
     }
 
     #[test]

@@ -11,8 +11,35 @@ use axum::{
 
 use crate::extract::too_large;
 
-/// Answers 413 when `Content-Length` is above `limit` bytes.
-pub async fn body_limit(State(limit): State<u64>, request: Request, next: Next) -> Response {
+/// The one route with bodies of another size.
+pub const PUBLISH: &str = "/v1/publish";
+
+/// Largest bodies in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// For what is published: the largest message that any role may publish, in Base64, and an
+    /// ordinary body around it.
+    pub publish: u64,
+    /// For all else.
+    pub ordinary: u64,
+}
+
+impl BodyLimits {
+    /// Limits where ordinary bodies have at most `ordinary` bytes and messages `max_payload`.
+    #[must_use]
+    pub fn new(ordinary: u64, max_payload: usize) -> Self {
+        let base64 = u64::try_from(max_payload.div_ceil(3).saturating_mul(4)).unwrap_or(u64::MAX);
+        Self { publish: ordinary.saturating_add(base64), ordinary }
+    }
+}
+
+/// Answers 413 when `Content-Length` is above the limit.
+pub async fn body_limit(
+    State(limits): State<BodyLimits>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let limit = if request.uri().path() == PUBLISH { limits.publish } else { limits.ordinary };
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -22,4 +49,17 @@ pub async fn body_limit(State(limit): State<u64>, request: Request, next: Next) 
         return too_large().into_response();
     }
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_message_fits_in_base64() {
+        let limits = BodyLimits::new(16_384, 65_536);
+        assert_eq!(limits, BodyLimits { publish: 16_384 + 87_384, ordinary: 16_384 });
+        assert_eq!(data_encoding::BASE64.encode_len(65_536), 87_384);
+        assert_eq!(BodyLimits::new(1, usize::MAX).publish, u64::MAX);
+    }
 }

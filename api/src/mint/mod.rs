@@ -8,6 +8,7 @@
 mod channel;
 mod error;
 mod policy;
+mod resolve;
 mod role;
 mod roles;
 mod token;
@@ -15,7 +16,7 @@ mod token;
 pub use channel::{AllowedValues, Channel, ChannelError, ChannelKind};
 pub(crate) use channel::{MAX_KIND_BYTES, MAX_VALUE_BYTES};
 pub use error::MintError;
-pub use policy::{Grant, RolePolicy};
+pub use policy::{Grant, Rights, RolePolicy};
 pub(crate) use role::is_token;
 pub use role::{CallerRule, ClaimPath, ClaimRule, ClaimTest, Role, RoleName, RoleNameError};
 pub use roles::{RoleDenied, Roles};

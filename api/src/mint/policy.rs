@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     channel::{self, Channel, ChannelError},
+    resolve::resolve,
     role::Role,
 };
 use crate::{
@@ -39,6 +40,25 @@ impl RolePolicy {
         let channels = channel::grant(&self.role.channels, identity, channels)?;
         Ok(Grant { policy: self, nkey, channels })
     }
+
+    /// What [`RolePolicy::grant`] would give, also while there is no key to give it to: then without
+    /// the subjects that a key is part of.
+    ///
+    /// # Errors
+    /// As [`RolePolicy::grant`].
+    pub fn rights(
+        &self,
+        identity: &Identity,
+        nkey: Option<&UserKey>,
+        channels: &[impl AsRef<str>],
+    ) -> Result<Rights, ChannelError> {
+        let channels = channel::grant(&self.role.channels, identity, channels)?;
+        let template = &self.role.template;
+        Ok(Rights {
+            publish: resolve(&template.publish, nkey, &channels),
+            subscribe: resolve(&template.subscribe, nkey, &channels),
+        })
+    }
 }
 
 impl fmt::Debug for RolePolicy {
@@ -49,6 +69,15 @@ impl fmt::Debug for RolePolicy {
             .field("signing_key", &self.signing_key)
             .finish()
     }
+}
+
+/// What may be published and subscribed to, with all names put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rights {
+    /// What may be published to.
+    pub publish: Permission,
+    /// What may be subscribed to.
+    pub subscribe: Permission,
 }
 
 /// What one caller gets: a role, for one key, with channels it may have. Only
@@ -98,29 +127,7 @@ impl Grant<'_> {
     }
 
     fn resolve(&self, permission: &Permission) -> Permission {
-        let resolve = |patterns: &[String]| -> Vec<String> {
-            patterns.iter().flat_map(|pattern| self.resolve_pattern(pattern)).collect()
-        };
-        let mut resolved =
-            Permission { allow: resolve(&permission.allow), deny: resolve(&permission.deny) };
-        // As nats-server does: a list that only channels would have filled allows nothing.
-        if resolved.allow.is_empty() && !permission.allow.is_empty() {
-            resolved.deny.push(">".to_owned());
-        }
-        resolved
-    }
-
-    /// One subject for each channel of the kind the pattern is for; none if there is none.
-    fn resolve_pattern(&self, pattern: &str) -> Vec<String> {
-        let pattern = pattern.replace("{{subject()}}", self.nkey.as_str());
-        let Some((_, rest)) = pattern.split_once("{{tag(") else { return vec![pattern] };
-        let Some((kind, _)) = rest.split_once(")}}") else { return Vec::new() };
-        let tag = format!("{{{{tag({kind})}}}}");
-        self.channels
-            .iter()
-            .filter(|channel| channel.kind() == kind)
-            .map(|channel| pattern.replace(&tag, channel.value()))
-            .collect()
+        resolve(permission, Some(&self.nkey), &self.channels)
     }
 }
 

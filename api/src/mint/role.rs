@@ -4,8 +4,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::channel::ChannelKind;
-use crate::{auth::Identity, claims::UserTemplate};
+use super::{channel::ChannelKind, resolve::resolve};
+use crate::{
+    auth::Identity,
+    claims::{Permission, UserTemplate},
+};
 
 /// Longest name of a role. Names are part of file names and of each token's own name.
 const MAX_NAME_BYTES: usize = 32;
@@ -79,6 +82,21 @@ impl Role {
     #[must_use]
     pub fn is_for(&self, identity: &Identity) -> bool {
         self.given_to.iter().any(|rule| rule.admits(identity))
+    }
+
+    /// What this service publishes for a caller with the role: what the role itself may publish,
+    /// without channels. Subjects that hold the publisher's key are not among it, since a caller
+    /// proves no key here, and on those the key says who speaks.
+    #[must_use]
+    pub fn publish_by_call(&self) -> Permission {
+        resolve(&self.template.publish, None, &[])
+    }
+
+    /// Largest message, headers included, in bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        // The roles file has no role without a limit.
+        usize::try_from(self.template.payload).unwrap_or(0)
     }
 }
 

@@ -27,6 +27,12 @@ impl Roles {
         Self(policies.into())
     }
 
+    /// Largest message that any role may publish, in bytes; 0 without roles.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.0.iter().map(|policy| policy.role.max_payload()).max().unwrap_or(0)
+    }
+
     /// The role a caller gets: the one it asks for, if it may have it; else the first that is for
     /// it.
     ///

@@ -18,7 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use url::Url;
 
-use crate::{causes::Causes, keys::ServiceCredentials};
+use crate::{
+    causes::Causes,
+    claims::{Claims, Permission, UserClaims},
+    keys::ServiceCredentials,
+};
 
 /// First and longest wait between two attempts to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -45,6 +49,7 @@ pub struct ConnectionSettings {
 #[derive(Debug, Clone)]
 pub struct Connection {
     client: watch::Receiver<Option<Client>>,
+    rights: Arc<Permission>,
 }
 
 impl Connection {
@@ -53,8 +58,9 @@ impl Connection {
     #[must_use]
     pub fn spawn(settings: ConnectionSettings, stop: CancellationToken) -> (Self, JoinHandle<()>) {
         let (sender, client) = watch::channel(None);
+        let rights = Arc::new(publish_rights(&settings.credentials));
         let task = tokio::spawn(keep_connected(Arc::new(settings), sender, stop));
-        (Self { client }, task)
+        (Self { client, rights }, task)
     }
 
     /// The client, if there is a connection as far as can be told.
@@ -63,11 +69,25 @@ impl Connection {
         self.client.borrow().clone().filter(|client| client.connection_state() == State::Connected)
     }
 
+    /// Whether nats-server lets the user of this connection publish on a subject.
+    #[must_use]
+    pub fn may_publish(&self, subject: &str) -> bool {
+        self.rights.verdict(subject).is_allowed()
+    }
+
     /// A handle that never connects, for tests of everything around it.
     #[cfg(test)]
     pub(crate) fn never() -> Self {
-        Self { client: watch::channel(None).1 }
+        Self { client: watch::channel(None).1, rights: Arc::new(Permission::only([">"])) }
     }
+}
+
+/// What the token says, or nothing: a user whose token says nothing may do nothing here.
+fn publish_rights(credentials: &ServiceCredentials) -> Permission {
+    Claims::<UserClaims>::decode(credentials.jwt().as_str())
+        .ok()
+        .and_then(|claims| claims.nats.publish)
+        .unwrap_or_else(Permission::nothing)
 }
 
 async fn keep_connected(

@@ -7,9 +7,13 @@
 //! endlessly. [`publisher`] turns that into three clear outcomes.
 
 pub mod connection;
+pub mod message;
 pub mod publisher;
+pub mod stored;
 pub mod update;
 
 pub use connection::{Connection, ConnectionSettings};
+pub use message::{Message, MessageError};
 pub use publisher::{PublishError, Publisher};
+pub use stored::{Stored, StreamError};
 pub use update::Update;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tracing::info;
 use url::Url;
+use utoipa::ToSchema;
 
 use crate::{
     auth::Identity,
@@ -41,9 +42,10 @@ impl Issuer {
 }
 
 /// What a browser sends.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialsRequest {
+    /// The public key of a user.
     nkey: String,
     /// The role wanted; absent means the first that is for the caller.
     #[serde(default)]
@@ -54,8 +56,8 @@ pub struct CredentialsRequest {
 }
 
 /// What it gets. Times are Unix seconds, spans are seconds.
-#[derive(Serialize)]
-struct Credentials {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Credentials {
     jwt: String,
     expires_at: i64,
     server_time: i64,
@@ -68,7 +70,8 @@ struct Credentials {
     channels: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// What the holder may do.
+#[derive(Serialize, ToSchema)]
 struct Permissions {
     publish: Permission,
     subscribe: Permission,
@@ -87,6 +90,12 @@ struct Permissions {
 /// * 403 `channel_not_allowed`: the role has no such channel, or not for this caller.
 /// * 422 `credential_too_large`: it would not fit a login.
 /// * What [`JsonBody`] answers to other bodies.
+#[utoipa::path(
+    post,
+    path = "/v1/credentials",
+    request_body = CredentialsRequest,
+    responses((status = 200, description = "A credential", body = Credentials))
+)]
 pub async fn credentials(
     identity: Identity,
     session: SessionLimit,
@@ -131,7 +140,7 @@ pub async fn credentials(
 }
 
 /// A name that no role can have is answered as that of a role that does not exist.
-fn parse_role(text: &str) -> Result<RoleName, Problem> {
+pub(super) fn parse_role(text: &str) -> Result<RoleName, Problem> {
     RoleName::parse(text).map_err(|error| role_not_allowed().caused_by(error))
 }
 
@@ -164,7 +173,7 @@ impl From<ChannelError> for Problem {
     }
 }
 
-fn parse_nkey(text: &str) -> Result<UserKey, Problem> {
+pub(super) fn parse_nkey(text: &str) -> Result<UserKey, Problem> {
     UserKey::parse(text).map_err(|error| {
         Problem::new(
             Code::InvalidNkey,

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     error::{Code, Problem},
@@ -9,12 +10,18 @@ use crate::{
 };
 
 /// A state in one word.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     status: &'static str,
 }
 
 /// The process lives. Always 200: restarting it does not bring NATS back.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses((status = 200, description = "It lives", body = Health)),
+    security(())
+)]
 pub async fn healthz() -> Json<Health> {
     Json(Health { status: "alive" })
 }
@@ -23,6 +30,12 @@ pub async fn healthz() -> Json<Health> {
 ///
 /// # Errors
 /// 503 `nats_unavailable` while there is no connection to NATS.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses((status = 200, description = "It is ready", body = Health)),
+    security(())
+)]
 pub async fn readyz(State(publisher): State<Publisher>) -> Result<Json<Health>, Problem> {
     if publisher.is_connected() {
         Ok(Json(Health { status: "ready" }))

@@ -3,5 +3,8 @@
 pub mod credentials;
 pub mod health;
 pub mod metrics;
+pub mod openapi;
 pub mod page;
+pub mod permissions;
 pub mod ping;
+pub mod publish;
