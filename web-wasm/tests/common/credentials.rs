@@ -14,7 +14,7 @@ use web_wasm::{
 };
 
 use super::users::{Account, user_jwt};
-use super::{expect_event, expect_numbers, next};
+use super::{assert_numbers, expect_event, next, read_numbers};
 use crate::env;
 
 /// Options of a user of `account` who is let in for a minute.
@@ -256,8 +256,9 @@ pub(crate) async fn rotating_credentials() {
         }
         done.set(true);
     };
-    futures_util::future::join(feed, watch).await;
-    expect_numbers(&mut subscriber, &client, sent.get()).await;
+    let read = read_numbers(&mut subscriber);
+    let (.., numbers) = futures_util::future::join3(feed, watch, read).await;
+    assert_numbers(numbers, &client, sent.get());
     assert!(sent.get() >= 1_000, "{} messages", sent.get());
     assert!(env::unix_time() > began + rotating.seconds, "the first ones have expired");
     assert_eq!(rotating.renewed.get(), ROTATIONS);

@@ -51,17 +51,26 @@ pub(crate) async fn expect_event(
 }
 
 /// Reads numbers up to a message that says "end", and sees to it that they are all those below `sent`.
-/// A server may be late with one of two copies during a handover: then a number may come late, or
-/// twice if the client says so.
 pub(crate) async fn expect_numbers(subscriber: &mut Subscriber, client: &Client, sent: u32) {
+    let numbers = read_numbers(subscriber).await;
+    assert_numbers(numbers, client, sent);
+}
+
+/// Reads numbers up to a message that says "end".
+async fn read_numbers(subscriber: &mut Subscriber) -> Vec<u32> {
     let mut numbers = Vec::new();
     loop {
         let message = next(subscriber).await;
         match core::str::from_utf8(&message.payload).unwrap() {
-            "end" => break,
-            number => numbers.push(number.parse::<u32>().unwrap()),
+            "end" => return numbers,
+            number => numbers.push(number.parse().unwrap()),
         }
     }
+}
+
+/// Asserts that these are all numbers below `sent`. A server may be late with one of two copies of a
+/// message during a handover: then a number may come late, or twice if the client says so.
+fn assert_numbers(mut numbers: Vec<u32>, client: &Client, sent: u32) {
     let received = numbers.len();
     numbers.sort_unstable();
     numbers.dedup();
