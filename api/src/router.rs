@@ -28,12 +28,14 @@ use crate::{
         timeout::timeout,
     },
     publish::Publisher,
+    revoke::Revoker,
     routes::{
         credentials::{Issuer, credentials},
         health::{healthz, readyz},
         metrics::metrics,
         page::page,
         ping::ping,
+        revoke::revoke,
     },
     telemetry::Metrics,
 };
@@ -50,6 +52,8 @@ pub struct AppState {
     pub issuer: Issuer,
     /// Knows who calls.
     pub authenticator: Authenticator,
+    /// Bans.
+    pub revoker: Revoker,
     /// Bounds how often.
     pub limits: RateLimits,
     /// Tells from where.
@@ -73,6 +77,7 @@ parts_of_state! {
     publisher: Publisher,
     issuer: Issuer,
     authenticator: Authenticator,
+    revoker: Revoker,
     limits: RateLimits,
     addresses: AddressSource,
     metrics: Metrics,
@@ -102,6 +107,7 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
     let calls = Router::<AppState>::new()
         .route("/ping", post(ping))
         .route("/v1/credentials", post(credentials))
+        .route("/v1/revoke", post(revoke))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), authenticate))
         .layer(middleware::from_fn_with_state(state.clone(), limit_address))

@@ -5,3 +5,4 @@ pub mod health;
 pub mod metrics;
 pub mod page;
 pub mod ping;
+pub mod revoke;

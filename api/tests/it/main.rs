@@ -17,6 +17,7 @@ mod page;
 mod rate_limits;
 mod redaction;
 mod relay;
+mod revoke;
 mod roles;
 mod rotation;
 mod service;
