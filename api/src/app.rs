@@ -7,21 +7,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use time::OffsetDateTime;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     auth::{Authenticator, AuthenticatorError},
+    claims::AccountKey,
     config::{
         Config, HttpConfig, Origin,
         roles::{self, RolesFileError},
     },
-    keys::{self, KeyFileError},
+    keys::{self, KeyFileError, ServiceCredentials},
     limits::{AddressSource, RateLimits},
     middleware::{body_limit::BodyLimits, security_headers::content_security_policy},
     mint::{CallerRule, Role, Roles},
     publish::{Connection, ConnectionSettings, Publisher},
+    revoke::{BanFileError, BanList, Kicker, Revoker, Signer, revoker::Means, warden},
     router::{AppState, RouterSettings, metrics_router, router},
     routes::credentials::Issuer,
     server::{self, ServerSettings},
@@ -40,6 +43,9 @@ pub enum AppError {
     /// A key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// The bans cannot be used.
+    #[error(transparent)]
+    Bans(#[from] BanFileError),
     /// The address is taken or not this machine's.
     #[error("cannot listen on {address}")]
     Listen {
@@ -82,6 +88,7 @@ impl App {
     /// # Errors
     /// * [`AppError::Roles`]: the roles file is missing, unreadable or wrong.
     /// * [`AppError::Keys`]: a key file is missing, unreadable, malformed or too open.
+    /// * [`AppError::Bans`]: the bans are unreadable, malformed, too open, or another process's.
     /// * [`AppError::Listen`]: the address cannot be bound.
     /// * [`AppError::Policy`]: the websocket URLs make no header.
     /// * [`AppError::Authenticator`]: issuers' keys cannot be fetched from this machine.
@@ -95,6 +102,17 @@ impl App {
             keys::load_roles(&config.keys.dir, roles, &account)?
         };
         let max_payload = roles.max_payload();
+        let bans = if config.revoke.is_on() || config.revoke.dir.exists() {
+            BanList::open(&config.revoke.dir, OffsetDateTime::now_utc().unix_timestamp())?
+        } else {
+            BanList::default()
+        };
+        let system = if config.revoke.is_on() {
+            let account = keys::load_account(&config.keys.dir)?.sub;
+            Some((keys::load_system(&config.keys.dir)?, account))
+        } else {
+            None
+        };
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 
         let listener = bind(config.http.listen).await?;
@@ -112,10 +130,12 @@ impl App {
             connect_timeout: config.nats.connect_timeout(),
         };
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
+        let revoker = revoker(config, bans, system, &stop);
         let state = AppState {
             publisher: Publisher::new(connection, config.nats.publish_deadline(), metrics.clone()),
             issuer: Issuer::new(roles, &config.websocket.urls),
             authenticator,
+            revoker,
             limits: RateLimits::new(&config.limits),
             addresses: AddressSource::new(
                 config.http.trusted_proxies.clone(),
@@ -205,6 +225,29 @@ impl App {
         }
         info!("stopped");
     }
+}
+
+/// Bans, and what keeps banned users out.
+fn revoker(
+    config: &Config,
+    bans: BanList,
+    system: Option<(ServiceCredentials, AccountKey)>,
+    stop: &CancellationToken,
+) -> Revoker {
+    let means = system.map(|(credentials, account)| {
+        let settings = ConnectionSettings {
+            urls: config.nats.urls.clone(),
+            credentials,
+            connect_timeout: config.nats.connect_timeout(),
+        };
+        // Its end is not waited for: what it has sent has been answered, and the rest is watching.
+        let (connection, _) = Connection::spawn(settings, stop.child_token());
+        let kicker = Kicker::new(connection, account);
+        tokio::spawn(warden::keep_out(bans.clone(), kicker.clone(), stop.child_token()));
+        let signer_dir = config.revoke.signer_dir.clone();
+        Means { kicker, signer: signer_dir.map(|dir| Signer::new(dir, &config.nats.urls)) }
+    });
+    Revoker::new(&config.revoke.allowed_to, bans, means)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod revoke;
 mod roles;
 
 use std::{
@@ -12,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use time::OffsetDateTime;
 use url::Url;
 
-use self::roles::RolesCommand;
+use self::{revoke::RevokeArgs, roles::RolesCommand};
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
@@ -47,6 +48,8 @@ enum Command {
     /// Change the roles and their keys, and tell the running servers.
     #[command(subcommand)]
     Roles(RolesCommand),
+    /// Make the tokens of users worthless, by key, and tell the running servers.
+    Revoke(RevokeArgs),
     /// API keys of back ends.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -180,6 +183,7 @@ impl Cli {
             Command::Init(args) => init(args),
             Command::CheckConfig(args) => check_config(args),
             Command::Roles(command) => command.run(),
+            Command::Revoke(args) => args.run(),
             Command::Key(KeyCommand::New { name }) => new_key(&name),
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     limits::Limited,
     mint::MintError,
     publish::{MessageError, PublishError},
+    revoke::{AdmitError, RevokeError},
 };
 
 /// The media type of a problem.
@@ -61,6 +62,12 @@ pub enum Code {
     RateLimited,
     /// The caller may not have the role.
     RoleNotAllowed,
+    /// The caller, or the key it asks a credential for, is banned.
+    Banned,
+    /// The caller may not ban anybody.
+    RevokeNotAllowed,
+    /// A ban holds, but not all of it is in effect yet.
+    RevokeIncomplete,
     /// A channel is not of the form of one.
     InvalidChannel,
     /// The caller may not have the channel.
@@ -113,6 +120,9 @@ impl Code {
             Self::IssuerUnavailable => "issuer_unavailable",
             Self::RateLimited => "rate_limited",
             Self::RoleNotAllowed => "role_not_allowed",
+            Self::Banned => "banned",
+            Self::RevokeNotAllowed => "revoke_not_allowed",
+            Self::RevokeIncomplete => "revoke_incomplete",
             Self::InvalidChannel => "invalid_channel",
             Self::ChannelNotAllowed => "channel_not_allowed",
             Self::CredentialTooLarge => "credential_too_large",
@@ -152,10 +162,14 @@ impl Code {
             Self::OriginNotAllowed
             | Self::RoleNotAllowed
             | Self::ChannelNotAllowed
-            | Self::SubjectNotAllowed => StatusCode::FORBIDDEN,
+            | Self::SubjectNotAllowed
+            | Self::Banned
+            | Self::RevokeNotAllowed => StatusCode::FORBIDDEN,
             Self::AuthenticationRequired | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::NatsUnavailable | Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NatsUnavailable | Self::IssuerUnavailable | Self::RevokeIncomplete => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::StreamRefused => StatusCode::BAD_GATEWAY,
             Self::PublishUnconfirmed => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -173,7 +187,7 @@ impl Code {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer error=\"invalid_token\""),
             )),
-            Self::NatsUnavailable | Self::IssuerUnavailable => {
+            Self::NatsUnavailable | Self::IssuerUnavailable | Self::RevokeIncomplete => {
                 Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
             }
             _ => None,
@@ -388,6 +402,42 @@ impl From<MintError> for Problem {
             )
             .caused_by(error),
             MintError::Clock { .. } | MintError::Sign(_) => Self::internal(error),
+        }
+    }
+}
+
+/// Seconds after which a caller with too many keys may try again: tokens end meanwhile.
+const TOO_MANY_KEYS_WAIT: u64 = 60;
+
+impl From<AdmitError> for Problem {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Banned => {
+                Self::new(Code::Banned, "The caller or its key is banned.").caused_by(error)
+            }
+            AdmitError::TooManyKeys => {
+                let mut problem = Self::new(
+                    Code::RateLimited,
+                    "There are credentials for too many keys; use one key, or wait for them to end.",
+                )
+                .caused_by(error);
+                problem.retry_after = Some(TOO_MANY_KEYS_WAIT);
+                problem
+            }
+            AdmitError::File(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<RevokeError> for Problem {
+    fn from(error: RevokeError) -> Self {
+        match error {
+            RevokeError::Ban(_) | RevokeError::Ended(_) => Self::internal(error),
+            RevokeError::Signer(_) | RevokeError::Kick(_) => Self::new(
+                Code::RevokeIncomplete,
+                "The ban holds, but connections may not have ended; call again.",
+            )
+            .caused_by(error),
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod middleware;
 pub mod mint;
 pub mod provision;
 pub mod publish;
+pub mod revoke;
 pub mod router;
 pub mod routes;
 pub mod server;

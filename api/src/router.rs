@@ -28,6 +28,7 @@ use crate::{
         timeout::timeout,
     },
     publish::Publisher,
+    revoke::Revoker,
     routes::{
         credentials::{Issuer, credentials},
         health::{healthz, readyz},
@@ -37,6 +38,7 @@ use crate::{
         permissions::permissions,
         ping::ping,
         publish::publish,
+        revoke::revoke,
     },
     telemetry::Metrics,
 };
@@ -53,6 +55,8 @@ pub struct AppState {
     pub issuer: Issuer,
     /// Knows who calls.
     pub authenticator: Authenticator,
+    /// Bans.
+    pub revoker: Revoker,
     /// Bounds how often.
     pub limits: RateLimits,
     /// Tells from where.
@@ -76,6 +80,7 @@ parts_of_state! {
     publisher: Publisher,
     issuer: Issuer,
     authenticator: Authenticator,
+    revoker: Revoker,
     limits: RateLimits,
     addresses: AddressSource,
     metrics: Metrics,
@@ -108,6 +113,7 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
         .route("/v1/credentials", post(credentials))
         .route("/v1/permissions", get(permissions))
         .route(PUBLISH, post(publish).layer(DefaultBodyLimit::max(usize_of(limits.publish))))
+        .route("/v1/revoke", post(revoke))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), authenticate))
         .layer(middleware::from_fn_with_state(state.clone(), limit_address))

@@ -184,11 +184,11 @@ fn finish(dir: &KeysDir, update: &Update, push: &PushArgs) -> Result<(), CliErro
     }
 }
 
-fn tell(update: &Update) -> Result<(), CliError> {
+pub(super) fn tell(update: &Update) -> Result<(), CliError> {
     update.changes.iter().try_for_each(|change| print(change))
 }
 
-fn send(dir: &KeysDir, servers: &ServerArgs) -> Result<(), CliError> {
+pub(super) fn send(dir: &KeysDir, servers: &ServerArgs) -> Result<(), CliError> {
     let system = match &servers.system_creds {
         Some(path) => {
             let text = file::read(path).map_err(UpdateError::from)?;

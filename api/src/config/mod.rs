@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod nats;
 pub mod origins;
 pub mod page;
+pub mod revoke;
 pub mod roles;
 pub mod websocket;
 
@@ -37,6 +38,7 @@ pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use origins::{Origin, OriginError, OriginsConfig};
 pub use page::PageConfig;
+pub use revoke::RevokeConfig;
 pub use roles::RolesConfig;
 pub use websocket::WebsocketConfig;
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Which roles there are.
     pub roles: RolesConfig,
+    /// Who may ban, and where bans are kept.
+    pub revoke: RevokeConfig,
     /// The page that is served at `/`.
     pub page: PageConfig,
     /// What browsers are told about the websocket listeners.
@@ -185,6 +189,7 @@ impl Config {
         self.websocket.check(&mut problems);
         self.auth.check(&mut problems);
         self.limits.check(&mut problems);
+        self.revoke.check(&mut problems);
         self.log.check(&mut problems);
         problems
     }
@@ -253,6 +258,23 @@ mod tests {
         ] {
             let error = load_edited(from, to).unwrap_err().to_string();
             assert!(error.contains(why), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn who_may_ban_is_said_in_the_words_of_the_roles_file() {
+        let api_key = "allowed_to = [{ api_key = \"shop\" }, { issuer = \"https://i\" }]";
+        let config = load_edited("allowed_to = []", api_key).unwrap();
+        assert_eq!(config.revoke.allowed_to.len(), 2);
+        for (rule, why) in [
+            ("{ guest = true }", "revoke.allowed_to: guests"),
+            ("{ api_key = \"a b\" }", "names an API key that cannot have this name"),
+            ("{ everybody = true }", "there is no field \"everybody\""),
+            ("{}", "an entry of allowed_to is one of"),
+        ] {
+            let rule = format!("allowed_to = [{rule}]");
+            let error = load_edited("allowed_to = []", &rule).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 

@@ -80,7 +80,18 @@ pub fn load_signing_key(path: &Path) -> Result<AccountPair, KeyFileError> {
 /// # Errors
 /// [`KeyFileError`], which names the file.
 pub fn load_service(dir: &Path) -> Result<ServiceCredentials, KeyFileError> {
-    let path = dir.join(names::SERVICE_CREDS);
-    let text = file::read(&path)?;
-    ServiceCredentials::parse(&text).map_err(|problem| KeyFileError::new(&path, problem))
+    load_user(&dir.join(names::SERVICE_CREDS))
+}
+
+/// Reads the credentials of the user that ends connections.
+///
+/// # Errors
+/// [`KeyFileError`], which names the file.
+pub fn load_system(dir: &Path) -> Result<ServiceCredentials, KeyFileError> {
+    load_user(&dir.join(names::SYSTEM_CREDS))
+}
+
+fn load_user(path: &Path) -> Result<ServiceCredentials, KeyFileError> {
+    let text = file::read(path)?;
+    ServiceCredentials::parse(&text).map_err(|problem| KeyFileError::new(path, problem))
 }

@@ -12,6 +12,8 @@ pub const ACCOUNT_SEED: &str = "account.seed";
 pub const ACCOUNT_JWT: &str = "account.jwt";
 /// Token and seed of the service user that `serve` connects as.
 pub const SERVICE_CREDS: &str = "service.creds";
+/// Token and seed of the user that `serve` ends connections as.
+pub const SYSTEM_CREDS: &str = "system.creds";
 /// Addresses and paths, as variables of a nats-server configuration.
 pub const LOCAL_CONF: &str = "local.conf";
 /// Operator, system account and preloaded accounts, as a nats-server configuration.

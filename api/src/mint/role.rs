@@ -117,7 +117,8 @@ pub enum CallerRule {
 }
 
 impl CallerRule {
-    fn admits(&self, identity: &Identity) -> bool {
+    /// Whether this caller meets the rule.
+    pub(crate) fn admits(&self, identity: &Identity) -> bool {
         match (self, identity) {
             (Self::Guest, Identity::Guest) => true,
             (Self::ApiKey(expected), Identity::Service { name }) => expected == name,

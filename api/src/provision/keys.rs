@@ -26,6 +26,8 @@ pub struct FreshKeys {
     pub roles: Vec<AccountPair>,
     /// Identity of the service user.
     pub service: UserPair,
+    /// Identity of the user that ends connections.
+    pub system: UserPair,
 }
 
 impl FreshKeys {
@@ -41,6 +43,7 @@ impl FreshKeys {
             account: fresh()?,
             roles: (0..roles).map(|_| fresh()).collect::<Result<_, _>>()?,
             service: fresh()?,
+            system: fresh()?,
         })
     }
 }

@@ -17,8 +17,10 @@ pub mod keys_dir;
 pub mod plan;
 pub mod push;
 pub mod request;
+pub mod revoke;
 pub mod rotate;
 mod service_user;
+mod system_user;
 pub mod write;
 
 pub use keys::FreshKeys;

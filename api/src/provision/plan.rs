@@ -8,7 +8,7 @@ use super::{
     FreshKeys, InitRequest,
     account::{MAX_ACCOUNT_JWT_BYTES, role_key},
     conf::{AuthConf, LocalConf},
-    service_user,
+    service_user, system_user,
 };
 use crate::{
     claims::{AccountClaims, AccountLimits, Claims, KeyPair, OperatorClaims, SignError},
@@ -199,6 +199,16 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
             contents: service_user::credentials(&keys.service, &request.roles, now, &keys.account)?
                 .format()?,
         },
+        PlannedFile {
+            name: names::SYSTEM_CREDS.to_owned(),
+            contents: system_user::credentials(
+                &keys.system,
+                keys.account.public(),
+                now,
+                &keys.system_account,
+            )?
+            .format()?,
+        },
     ];
     for (role, key) in request.roles.iter().zip(&keys.roles) {
         files.push(seed(&names::role_seed(&role.name), key)?);
@@ -262,6 +272,7 @@ mod tests {
             system_account: KeyPair::from_random([2; 32]).unwrap(),
             account: KeyPair::from_random([3; 32]).unwrap(),
             service: KeyPair::from_random([5; 32]).unwrap(),
+            system: KeyPair::from_random([4; 32]).unwrap(),
             roles: (0..3).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     extract::JsonBody,
     middleware::rate_limit::SessionLimit,
     mint::{self, ChannelError, Grant, Minted, NAME_ENTROPY, RoleDenied, RoleName, Roles},
+    revoke::Revoker,
     telemetry::Metrics,
 };
 
@@ -88,6 +89,7 @@ struct Permissions {
 /// * 403 `role_not_allowed`: no role is for this caller, or not the one it asks for.
 /// * 400 `invalid_channel`: a channel is not of the form `kind:value`.
 /// * 403 `channel_not_allowed`: the role has no such channel, or not for this caller.
+/// * 403 `banned`: the caller or the key is.
 /// * 422 `credential_too_large`: it would not fit a login.
 /// * What [`JsonBody`] answers to other bodies.
 #[utoipa::path(
@@ -100,6 +102,7 @@ pub async fn credentials(
     identity: Identity,
     session: SessionLimit,
     State(issuer): State<Issuer>,
+    State(revoker): State<Revoker>,
     State(metrics): State<Metrics>,
     body: Result<JsonBody<CredentialsRequest>, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -111,6 +114,8 @@ pub async fn credentials(
     let grant = policy.grant(&identity, nkey, &request.channels)?;
 
     let minted = mint_now(&grant)?;
+    // Afterwards, so that no token is younger than a ban that did not find it.
+    revoker.bans().admit(&identity, grant.nkey(), minted.expires_at, minted.issued_at)?;
     let role = &grant.role().name;
     let channels: Vec<String> = grant.channels().iter().map(ToString::to_string).collect();
     metrics.minted(role.as_str());

@@ -8,3 +8,4 @@ pub mod page;
 pub mod permissions;
 pub mod ping;
 pub mod publish;
+pub mod revoke;

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{credentials, health, permissions, ping, publish};
+use super::{credentials, health, permissions, ping, publish, revoke};
 use crate::error::{Body, Code, PROBLEM_JSON};
 
 /// The description of itself.
@@ -32,6 +32,7 @@ pub async fn openapi() -> impl IntoResponse {
         credentials::credentials,
         publish::publish,
         permissions::permissions,
+        revoke::revoke,
         health::healthz,
         health::readyz,
         openapi,
@@ -63,6 +64,8 @@ const ROLES: [Code; 5] = [
     Code::ChannelNotAllowed,
     Code::CredentialTooLarge,
 ];
+/// Why nobody is banned, or not wholly.
+const REVOKES: [Code; 3] = [Code::RevokeNotAllowed, Code::InvalidNkey, Code::RevokeIncomplete];
 /// Why something is not known to be published.
 const PUBLISHES: [Code; 2] = [Code::NatsUnavailable, Code::PublishUnconfirmed];
 /// What cannot be published.
@@ -82,7 +85,8 @@ const MESSAGES: [Code; 9] = [
 fn problems(path: &str) -> Vec<Code> {
     let own: &[&[Code]] = match path {
         "/ping" => &[&CALLS, &PUBLISHES],
-        "/v1/credentials" => &[&CALLS, &BODIES, &ROLES],
+        "/v1/credentials" => &[&CALLS, &BODIES, &ROLES, &[Code::Banned]],
+        "/v1/revoke" => &[&CALLS, &BODIES, &REVOKES],
         "/v1/publish" => &[&CALLS, &BODIES, &MESSAGES, &PUBLISHES],
         "/v1/permissions" => &[&CALLS, &ROLES, &[Code::InvalidQuery, Code::InvalidSubject]],
         "/readyz" => &[&[Code::NatsUnavailable]],

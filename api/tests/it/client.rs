@@ -123,18 +123,39 @@ impl Client {
 
     /// Logs in, and returns the server's answer: `PONG`, or an error.
     pub(crate) async fn log_in(&mut self, jwt: &str, key: &nkeys::KeyPair) -> String {
-        let info = self.operation().await.unwrap();
+        self.log_in_as(&key.public_key(), jwt, key).await
+    }
+
+    /// `log_in`, with a public key of the test's choice beside the token.
+    pub(crate) async fn log_in_as(
+        &mut self,
+        said: &str,
+        jwt: &str,
+        key: &nkeys::KeyPair,
+    ) -> String {
+        self.send_login(said, jwt, key).await.unwrap();
+        self.next().await.unwrap()
+    }
+
+    /// `log_in`, where the server may close the connection at any moment.
+    pub(crate) async fn try_log_in(&mut self, jwt: &str, key: &nkeys::KeyPair) -> Option<String> {
+        self.send_login(&key.public_key(), jwt, key).await?;
+        self.next().await
+    }
+
+    async fn send_login(&mut self, said: &str, jwt: &str, key: &nkeys::KeyPair) -> Option<()> {
+        let info = self.operation().await?;
         let info: Value = serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
         let nonce = info["nonce"].as_str().unwrap();
         let connect = json!({
             "verbose": false, "pedantic": false, "protocol": 1, "lang": "test", "version": "0",
             "headers": true, "no_responders": true,
             "jwt": jwt,
-            "nkey": key.public_key(),
+            "nkey": said,
             "sig": BASE64URL_NOPAD.encode(&key.sign(nonce.as_bytes()).unwrap()),
         });
         self.send(&format!("CONNECT {connect}\r\nPING\r\n")).await;
-        self.next().await.unwrap()
+        Some(())
     }
 
     /// Sends lines, then a PING; returns what came before its PONG.

@@ -21,6 +21,7 @@ mod publish;
 mod rate_limits;
 mod redaction;
 mod relay;
+mod revoke;
 mod roles;
 mod rotation;
 mod service;

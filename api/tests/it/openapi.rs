@@ -64,6 +64,9 @@ async fn the_answers_of_every_route_are_as_described() {
         let path = "/v1/credentials";
         check(&document, "post", path, api.post_as(path, &key, &body).await).await;
     }
+    let ban = json!({ "nkey": nkey });
+    let path = "/v1/revoke";
+    check(&document, "post", path, api.post_as(path, &key, &ban).await).await;
     for body in [
         json!({ "subject": "com.scaling-ws.updates", "payload": "x" }),
         json!({ "subject": "rooms.7.announce", "json": null, "jetstream": true }),

@@ -46,6 +46,7 @@ fn init_writes_private_files_and_never_overwrites() {
         "role-guest.seed",
         "service.creds",
         "system-account.seed",
+        "system.creds",
     ] {
         let path = dir.join(name);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");

@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use toml::{Spanned, de::DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use super::fields::{Fields, Mistakes};
 use crate::{
@@ -30,6 +33,30 @@ pub(super) fn read(
         rules.extend(read_rule(value, what, mistakes));
     }
     Some(rules)
+}
+
+/// Reads entries of the same form that stand elsewhere, in a list of this name.
+pub(super) fn read_elsewhere(
+    values: Vec<toml::Value>,
+    list: &str,
+) -> Result<Vec<CallerRule>, String> {
+    let mut rules = Vec::new();
+    for value in values {
+        // Once more as text: what reads an entry tells mistakes by their place in one.
+        let text = format!("entry = {value}");
+        let mut mistakes = Mistakes::new(&text);
+        let read = DeTable::parse(&text).map(|table| {
+            let value = Fields::new(table, list).take("entry")?;
+            read_rule(value, format!("an entry of {list}"), &mut mistakes)
+        });
+        rules.extend(read.map_err(|error| error.message().to_owned())?);
+        let mistakes: Vec<String> =
+            mistakes.into_sorted().into_iter().map(|mistake| mistake.problem).collect();
+        if !mistakes.is_empty() {
+            return Err(mistakes.join("; "));
+        }
+    }
+    Ok(rules)
 }
 
 fn read_rule(

@@ -18,7 +18,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::mint::{Role, RoleName};
+use crate::mint::{CallerRule, Role, RoleName};
 
 /// Longest life of a browser's credential: a day. Nothing but the end of its life takes a
 /// credential away from a browser that was let in by mistake.
@@ -93,6 +93,14 @@ pub fn load(path: &Path) -> Result<Vec<Role>, RolesFileError> {
 /// Every mistake, in the text's order.
 pub fn parse(text: &str) -> Result<Vec<Role>, Vec<Mistake>> {
     read::roles(text)
+}
+
+/// Reads rules as those of `given_to` that stand elsewhere, in a list of this name.
+///
+/// # Errors
+/// Every mistake, in words.
+pub(super) fn read_rules(values: Vec<toml::Value>, list: &str) -> Result<Vec<CallerRule>, String> {
+    given_to::read_elsewhere(values, list)
 }
 
 /// The role of this name.

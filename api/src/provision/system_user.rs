@@ -1,0 +1,35 @@
+//! The user that `serve` ends connections as.
+
+use crate::{
+    claims::{
+        AccountKey, AccountPair, Claims, ConnectionType, NO_LIMIT, Permission, SignError,
+        UserClaims, UserPair,
+    },
+    keys::ServiceCredentials,
+};
+
+/// Subscriptions: its private inbox and the account's connections, with room.
+const SUBSCRIPTIONS: i64 = 64;
+
+/// Makes the user's token: of the system account's many subjects it may ask for the connections of
+/// the application's account, hear of new ones, and end connections; only over TCP.
+pub(super) fn credentials(
+    user: &UserPair,
+    account: &AccountKey,
+    now: i64,
+    system_account: &AccountPair,
+) -> Result<ServiceCredentials, SignError> {
+    let key = user.public();
+    let claims = UserClaims::new(
+        Permission::only([
+            format!("$SYS.REQ.ACCOUNT.{account}.CONNZ"),
+            "$SYS.REQ.SERVER.*.KICK".to_owned(),
+        ]),
+        Permission::only([format!("_INBOX.{key}.>"), format!("$SYS.ACCOUNT.{account}.CONNECT")]),
+        SUBSCRIPTIONS,
+        NO_LIMIT,
+        vec![ConnectionType::Standard],
+    );
+    let jwt = Claims::sign(key, "api system", now, None, claims, system_account)?;
+    Ok(ServiceCredentials::new(jwt, user.clone()))
+}
