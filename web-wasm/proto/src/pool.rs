@@ -164,7 +164,7 @@ impl ServerPool {
 
     /// What to dial next, or `None` when the pool is empty or `max_attempts` failed in a row.
     pub fn next(&mut self, now: Instant) -> Option<Dial> {
-        if self.max_attempts.is_some_and(|max| self.attempts >= max) {
+        if self.is_exhausted() {
             return None;
         }
         let soonest = self.servers.iter().map(|server| server.ready_at.max(now)).min()?;
@@ -175,11 +175,16 @@ impl ServerPool {
     /// Dials this server next, whichever [`ServerPool::next`] would choose; `None` when it is not
     /// in the pool, or `max_attempts` failed in a row.
     pub fn next_at(&mut self, addr: &ServerAddr, now: Instant) -> Option<Dial> {
-        if self.max_attempts.is_some_and(|max| self.attempts >= max) {
+        if self.is_exhausted() {
             return None;
         }
         let index = self.servers.iter().position(|server| server.addr == *addr)?;
         Some(self.dial(index, now))
+    }
+
+    /// Whether `max_attempts` failed in a row.
+    fn is_exhausted(&self) -> bool {
+        self.max_attempts.is_some_and(|max| self.attempts >= max)
     }
 
     fn dial(&mut self, index: usize, now: Instant) -> Dial {

@@ -20,6 +20,7 @@
 //!
 //! Members of a queue group get each message once, by whichever transport; theirs are never copies.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -234,12 +235,7 @@ impl Connection {
             Via::Present => (&mut self.link, handover.rest.as_ref().map_or(0, Outbound::queued)),
             Via::Next => (&mut handover.link, 0),
         };
-        link.keepalive.sent(Ping {
-            purpose: Purpose::Handover { question },
-            at: self.now,
-            covered,
-        });
-        encode::ping(&mut link.control);
+        link.ask(Ping { purpose: Purpose::Handover { question }, at: self.now, covered });
     }
 
     /// A question was answered.
@@ -353,8 +349,7 @@ impl Connection {
         if let Some(rest) = handover.rest {
             self.outbound.unsplit(rest);
         }
-        let unconfirmed = self.outbound.reset();
-        self.statistics.unconfirmed += unconfirmed;
+        let unconfirmed = self.reset_outbound();
         self.statistics.connects += 1;
         let previous = core::mem::replace(&mut self.link, handover.link).info;
         self.link.keepalive.start(self.now);
@@ -383,15 +378,13 @@ impl Connection {
             }
         }
         let purpose = Purpose::Handover { question };
-        self.link.keepalive.sent(Ping { purpose, at: self.now, covered: 0 });
-        encode::ping(&mut self.link.control);
-        for ping in unanswered {
-            match ping.purpose {
-                Purpose::Flush(flush) => self.decide_flush(flush, Err(FlushError::Disconnected)),
-                // What is still on its way comes over the new transport.
-                Purpose::Drain { sid } => self.send_ping(Via::Present, Purpose::Drain { sid }),
-                Purpose::Handshake | Purpose::KeepAlive | Purpose::Handover { .. } => {}
-            }
+        self.link.ask(Ping { purpose, at: self.now, covered: 0 });
+        let (drains, lost): (VecDeque<Ping>, VecDeque<Ping>) =
+            unanswered.into_iter().partition(|ping| matches!(ping.purpose, Purpose::Drain { .. }));
+        self.end_questions(lost);
+        // What is still on its way for those comes over the new transport.
+        for ping in drains {
+            self.send_ping(Via::Present, ping.purpose);
         }
         self.ask_waiting_flushes();
         self.tell_news_of(&previous);
@@ -412,11 +405,7 @@ impl Connection {
     /// The next transport does not take the place of the present one, which goes on.
     pub(super) fn fail_handover(&mut self, reason: &DisconnectReason) {
         let Some(mut handover) = self.handover.take() else { return };
-        for ping in handover.link.keepalive.stop() {
-            if let Purpose::Drain { sid } = ping.purpose {
-                self.end_subscription(sid, EndReason::Drained);
-            }
-        }
+        self.end_questions(handover.link.keepalive.stop());
         let leaving = handover.is_leaving();
         if let Some(mut rest) = handover.rest.take() {
             // What was the next one's is the present one's again: after what that has to send
@@ -435,9 +424,9 @@ impl Connection {
         self.events.push_back(Event::HandoverFailed { reason: reason.clone() });
     }
 
-    /// Nothing that was asked of the present transport will be answered any more.
-    pub(super) fn end_questions(&mut self) {
-        for ping in self.link.keepalive.stop() {
+    /// These will not be answered any more.
+    pub(super) fn end_questions(&mut self, pings: VecDeque<Ping>) {
+        for ping in pings {
             match ping.purpose {
                 Purpose::Flush(flush) => self.decide_flush(flush, Err(FlushError::Disconnected)),
                 // What was on its way will not come any more.

@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 
 use super::config::Config;
-use super::keepalive::KeepAlive;
-use crate::codec::Decoder;
+use super::keepalive::{KeepAlive, Ping};
+use crate::codec::{Decoder, encode};
 use crate::info::ServerInfo;
 use crate::server_error::ServerError;
 use crate::time::Instant;
@@ -70,6 +70,13 @@ impl Link {
 
     pub(super) fn has_transport(&self) -> bool {
         !matches!(self.phase, Phase::Disconnected | Phase::Closed)
+    }
+
+    /// Asks the server, ahead of the messages that wait: its PONG says that what goes out before this
+    /// is done.
+    pub(super) fn ask(&mut self, ping: Ping) {
+        encode::ping(&mut self.control);
+        self.keepalive.sent(ping);
     }
 
     /// Until when the server has to let the client in.

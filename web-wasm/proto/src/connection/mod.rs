@@ -274,8 +274,7 @@ impl Connection {
         }
         let ping = Ping { purpose: Purpose::Handshake, at: now, covered: 0 };
         if let Some(link) = self.link_mut(via) {
-            encode::ping(&mut link.control);
-            link.keepalive.sent(ping);
+            link.ask(ping);
         }
     }
 
@@ -348,9 +347,9 @@ impl Connection {
         let rest = rest.filter(|_| via == Via::Present).and_then(|rest| rest.transmit(max));
         let bytes = match rest {
             Some(bytes) => bytes,
-            None => match self.link_mut(via)?.control.split() {
+            None => match &mut self.link_mut(via)?.control {
                 control if control.is_empty() => self.outbound.transmit(max)?,
-                control => control.freeze(),
+                control => control.split().freeze(),
             },
         };
         self.statistics.out_bytes += bytes.len() as u64;
@@ -441,10 +440,18 @@ impl Connection {
         self.settling = None;
         self.link.control.clear();
         self.link.fatal_error = None;
-        self.end_questions();
+        let unanswered = self.link.keepalive.stop();
+        self.end_questions(unanswered);
+        let unconfirmed = self.reset_outbound();
+        self.events.push_back(Event::Disconnected { reason, unconfirmed });
+    }
+
+    /// The present transport is over: messages wait for another. Returns how many were handed to it
+    /// and not confirmed.
+    fn reset_outbound(&mut self) -> u64 {
         let unconfirmed = self.outbound.reset();
         self.statistics.unconfirmed += unconfirmed;
-        self.events.push_back(Event::Disconnected { reason, unconfirmed });
+        unconfirmed
     }
 }
 
