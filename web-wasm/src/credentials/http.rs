@@ -233,7 +233,6 @@ impl Api {
     async fn ask(&self) -> Result<Grant, Failure> {
         let response = self.post().await?;
         let retry_after = retry_after(&response);
-        let unreachable = |error: JsValue| HttpCredentialsError::Unreachable(words(&error));
         let text = JsFuture::from(response.text().map_err(unreachable)?).await;
         let text = text.map_err(unreachable)?.as_string().unwrap_or_default();
         if response.ok() {
@@ -250,7 +249,6 @@ impl Api {
     }
 
     async fn post(&self) -> Result<Response, HttpCredentialsError> {
-        let unreachable = |error: JsValue| HttpCredentialsError::Unreachable(words(&error));
         let body = {
             let (role, channels) = (self.role.borrow(), self.channels.borrow());
             let nkey = self.key.public_key();
@@ -302,10 +300,12 @@ fn fetch(url: &str, init: &RequestInit) -> Result<Promise, HttpCredentialsError>
     }
 }
 
-/// The message of a thrown value.
-fn words(error: &JsValue) -> String {
-    match error.dyn_ref::<js_sys::Error>() {
+/// What was thrown on the way to the API.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn unreachable(error: JsValue) -> HttpCredentialsError {
+    let message = match error.dyn_ref::<js_sys::Error>() {
         Some(error) => error.message().into(),
         None => format!("{error:?}"),
-    }
+    };
+    HttpCredentialsError::Unreachable(message)
 }
