@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+#[path = "native/cluster.rs"]
+mod cluster;
 mod common;
 #[path = "native/differential.rs"]
 mod differential;
@@ -15,6 +17,8 @@ mod differential;
 mod env;
 #[path = "native/failure.rs"]
 mod failure;
+#[path = "native/misbehaving.rs"]
+mod misbehaving;
 #[path = "native/simulation.rs"]
 mod simulation;
 

@@ -1,32 +1,28 @@
-//! What a browser test can't bring about: servers that stop, refuse, or misbehave.
+//! What a browser test can't bring about: servers that stop, or refuse.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message as Frame;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use futures_util::StreamExt;
 use web_wasm::{
-    ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, FlushError,
-    ReconnectToServer, ServerError, State, UserKey,
+    ConnectError, ConnectOptions, DisconnectReason, EndReason, Event, ReconnectToServer,
+    ServerError, State, UserKey,
 };
 
-use crate::common::{expect_event, expect_numbers, permissions_are_told_apart};
+use crate::common::{expect_event, permissions_are_told_apart};
 use crate::env::{self, NatsServer};
 
-const OPEN: &str = include_str!("../common/server.conf");
+pub(super) const OPEN: &str = include_str!("../common/server.conf");
 
 /// Options that do not keep a test waiting.
-fn impatient() -> ConnectOptions {
+pub(super) fn impatient() -> ConnectOptions {
     let backoff =
         web_wasm::Backoff { base: Duration::from_millis(10), max: Duration::from_millis(100) };
     ConnectOptions::new().backoff(backoff)
 }
 
-fn is_connected(event: &Event) -> bool {
+pub(super) fn is_connected(event: &Event) -> bool {
     matches!(event, Event::Connected { .. })
 }
 
@@ -60,37 +56,6 @@ async fn a_long_outage_is_waited_out() {
         tokio::time::sleep(Duration::from_millis(700)).await;
         server.restart();
     }))
-    .await;
-}
-
-#[tokio::test]
-async fn what_was_not_confirmed_is_told() {
-    env::local(async {
-        let server = env::misbehaving(async |mut socket: WebSocketStream<TcpStream>| {
-            let_in(&mut socket).await;
-            // It confirms the first message and breaks at the second.
-            while let Some(Ok(frame)) = socket.next().await {
-                let said = frame.into_data();
-                if said.windows(8).any(|words| words == b"in doubt") {
-                    break;
-                }
-                if said.ends_with(b"PING\r\n") {
-                    socket.send(Frame::Binary("PONG\r\n".into())).await.unwrap();
-                }
-            }
-        })
-        .await;
-        let client = env::connect_to(impatient(), &server).await.unwrap();
-        let mut events = client.events();
-        client.publish("a", "confirmed".into()).await.unwrap();
-        client.flush().await.unwrap();
-        client.publish("a", "in doubt".into()).await.unwrap();
-        let event = expect_event(&mut events, |_| true).await;
-        let Event::Disconnected { reason, unconfirmed: 1 } = event else { panic!("{event:?}") };
-        assert!(matches!(reason, DisconnectReason::TransportClosed { .. }), "{reason:?}");
-        client.publish("a", "in doubt".into()).await.unwrap();
-        assert_eq!(env::within(client.flush()).await, Err(FlushError::Disconnected));
-    })
     .await;
 }
 
@@ -303,236 +268,6 @@ async fn the_first_connection_can_be_waited_for() {
         let bounded = impatient().wait_on_first_connect().max_reconnects(3);
         let refused = env::within(env::connect_to(bounded, &url)).await.err();
         assert!(matches!(refused, Some(ConnectError::NotConnected(_))), "{refused:?}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn subprotocols_are_offered_to_who_takes_them() {
-    env::local(async {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let addr = format!("ws://{}/by/proxy?a=b", listener.local_addr().unwrap());
-        env::spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            #[expect(clippy::result_large_err, reason = "as the library wants it")]
-            let take = |request: &Request, mut response: Response| {
-                assert_eq!(request.uri(), "/by/proxy?a=b");
-                assert_eq!(request.headers()["sec-websocket-protocol"], "nats, v2");
-                response.headers_mut().insert("sec-websocket-protocol", "v2".parse().unwrap());
-                Ok(response)
-            };
-            let mut socket = tokio_tungstenite::accept_hdr_async(stream, take).await.unwrap();
-            let_in(&mut socket).await;
-            while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
-        });
-        let options = impatient().subprotocols(["nats", "v2"]);
-        let client = env::within(env::connect_to(options, &addr)).await.unwrap();
-        assert_eq!(client.connection_state(), State::Connected);
-    })
-    .await;
-}
-
-const INFO: &str = "INFO {\"server_id\":\"X\",\"max_payload\":1024}\r\n";
-
-/// Reads until the client has said CONNECT and PING, and lets it in.
-async fn let_in(socket: &mut WebSocketStream<TcpStream>) {
-    socket.send(Frame::Binary(INFO.into())).await.unwrap();
-    while let Some(Ok(frame)) = socket.next().await {
-        if frame.into_data().ends_with(b"PING\r\n") {
-            break;
-        }
-    }
-    socket.send(Frame::Binary("PONG\r\n".into())).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_server_that_talks_rubbish_is_named_and_dropped() {
-    env::local(async {
-        let good = NatsServer::start(OPEN);
-        for rubbish in
-            ["HTTP/1.1 200 OK\r\n\r\n", "MSG a 1 -5\r\n", "\0\u{1}\u{2}\r\n", "INFO {\r\n"]
-        {
-            let bad = env::misbehaving(async move |mut socket: WebSocketStream<TcpStream>| {
-                socket.send(Frame::Binary(rubbish.into())).await.unwrap();
-                while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
-            })
-            .await;
-            let error = env::connect_to(impatient(), &bad).await.unwrap_err();
-            let ConnectError::NotConnected(DisconnectReason::Protocol(_)) = error else {
-                panic!("{rubbish:?}: {error:?}")
-            };
-            let both = [bad, good.url()];
-            let client = env::connect_to_all(impatient().retain_servers_order(), &both).await;
-            client.unwrap().close().await.unwrap();
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn rubbish_in_the_middle_ends_the_transport_and_not_the_client() {
-    env::local(async {
-        let visits = Rc::new(Cell::new(0));
-        let count = Rc::clone(&visits);
-        let server = env::misbehaving(move |mut socket: WebSocketStream<TcpStream>| {
-            count.set(count.get() + 1);
-            let first = count.get() == 1;
-            async move {
-                let_in(&mut socket).await;
-                let said = if first { "MSG a 1 1\r\nxyz" } else { "MSG a 1 4\r\ngood\r\n" };
-                socket.send(Frame::Binary(said.into())).await.unwrap();
-                while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
-            }
-        })
-        .await;
-        let client =
-            env::connect_to(impatient().retry_on_initial_connect(), &server).await.unwrap();
-        let mut events = client.events();
-        let mut subscriber = client.subscribe("a").await.unwrap();
-        let broken = expect_event(&mut events, |e| matches!(e, Event::Disconnected { .. })).await;
-        let Event::Disconnected { reason: DisconnectReason::Protocol(_), .. } = broken else {
-            panic!("{broken:?}")
-        };
-        let message = env::within(subscriber.next()).await.unwrap();
-        assert_eq!(&message.payload[..], b"good");
-        assert_eq!(visits.get(), 2);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_server_that_says_nothing_is_given_up_in_time() {
-    env::local(async {
-        let timeout = Duration::from_millis(200);
-        let silent =
-            env::misbehaving(
-                async |mut socket: WebSocketStream<TcpStream>| {
-                    while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
-                },
-            )
-            .await;
-        let options = impatient().connection_timeout(timeout);
-        let error = env::within(env::connect_to(options, &silent)).await.unwrap_err();
-        let reason = DisconnectReason::ConnectTimeout { timeout, error: None };
-        assert_eq!(error, ConnectError::NotConnected(reason));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_server_that_falls_silent_is_stale() {
-    env::local(async {
-        let server = env::misbehaving(async |mut socket: WebSocketStream<TcpStream>| {
-            let_in(&mut socket).await;
-            while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
-        })
-        .await;
-        let options = impatient().ping_interval(Duration::from_millis(50));
-        let client = env::connect_to(options, &server).await.unwrap();
-        let mut events = client.events();
-        let event = expect_event(&mut events, |_| true).await;
-        let reason = DisconnectReason::Stale { unanswered: 2 };
-        assert_eq!(event, Event::Disconnected { reason, unconfirmed: 0 });
-    })
-    .await;
-}
-
-/// Two nodes of a cluster.
-fn pair() -> [NatsServer; 2] {
-    let routes = [env::free_port(), env::free_port()];
-    let node = |name: &str, own: u16| {
-        let cluster = format!(
-            "cluster {{ name: pair, listen: \"127.0.0.1:{own}\", routes: {:?} }}",
-            routes.map(|port| format!("nats://127.0.0.1:{port}")),
-        );
-        NatsServer::start(&[&OPEN.replace("test-server", name), &*cluster].concat())
-    };
-    [node("first", routes[0]), node("second", routes[1])]
-}
-
-/// Waits until a client knows both nodes.
-async fn knows_both(client: &web_wasm::Client) {
-    env::within(async {
-        while client.server_info().connect_urls.len() < 2 {
-            client.flush().await.unwrap();
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_lame_duck_is_left_without_a_gap() {
-    env::local(async {
-        let [lame, other] = pair();
-        let client = env::connect_to(impatient(), &lame.url()).await.unwrap();
-        let feeder = env::connect_to(impatient(), &other.url()).await.unwrap();
-        let mut events = client.events();
-        let mut subscriber = client.subscribe("updates").await.unwrap();
-        // The interest in what was subscribed to later has spread to the other node after that in
-        // the updates.
-        let mut ready = client.subscribe("ready").await.unwrap();
-        knows_both(&client).await;
-        env::within(async {
-            while ready.pending() == 0 {
-                feeder.publish("ready", "?".into()).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
-        ready.unsubscribe();
-        lame.lame_duck();
-        let sent = Cell::new(0u32);
-        let stop = Cell::new(false);
-        let feeding = async {
-            while !stop.get() {
-                let number = sent.replace(sent.get() + 1);
-                feeder.publish("updates", number.to_string().into()).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let moving = async {
-            expect_event(&mut events, |event| *event == Event::LameDuckMode).await;
-            let handed_over = |event: &Event| matches!(event, Event::HandedOver { .. });
-            let event = expect_event(&mut events, handed_over).await;
-            let Event::HandedOver { server, server_name, broke: None, .. } = event else {
-                panic!("{event:?}")
-            };
-            assert_eq!((server.to_string(), &*server_name), (other.url(), "second"));
-            stop.set(true);
-        };
-        futures_util::future::join(feeding, moving).await;
-        feeder.publish("updates", "end".into()).await.unwrap();
-        expect_numbers(&mut subscriber, &client, sent.get()).await;
-        client.close().await.unwrap();
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_cluster_is_learnt_of_and_its_nodes_stand_in_for_each_other() {
-    env::local(async {
-        let [first, second] = pair();
-        // The path says which way in the client came, and is kept.
-        let dialled = [first.url(), "/way/in?a=b".into()].concat();
-        let client = env::connect_to(impatient(), &dialled).await.unwrap();
-        let mut events = client.events();
-        let mut subscriber = client.subscribe("updates").await.unwrap();
-        knows_both(&client).await;
-        for (gone, left) in [(&first, &second), (&second, &first)] {
-            gone.kill();
-            let Event::Connected { server, .. } = expect_event(&mut events, is_connected).await
-            else {
-                unreachable!()
-            };
-            assert_eq!(server.to_string(), [left.url(), "/way/in?a=b".into()].concat());
-            client.publish("updates", "here".into()).await.unwrap();
-            let message = env::within(subscriber.next()).await.unwrap();
-            assert_eq!(&message.payload[..], b"here");
-            gone.restart();
-            knows_both(&client).await;
-        }
-        client.close().await.unwrap();
     })
     .await;
 }

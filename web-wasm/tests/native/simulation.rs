@@ -10,6 +10,8 @@ mod ledger;
 mod machine;
 #[path = "simulation/network.rs"]
 mod network;
+#[path = "simulation/rig.rs"]
+mod rig;
 #[path = "simulation/sim.rs"]
 mod sim;
 #[path = "simulation/watch.rs"]
@@ -25,3 +27,5 @@ mod keeping;
 mod random;
 #[path = "simulation/reconnecting.rs"]
 mod reconnecting;
+#[path = "simulation/refusals.rs"]
+mod refusals;

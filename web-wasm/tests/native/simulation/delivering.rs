@@ -6,55 +6,34 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::{FutureExt, StreamExt};
-use nats_proto::simulator::{Framing, LinkId, Script, ServerId};
+use nats_proto::simulator::{Framing, Script};
 use web_wasm::{
-    Client, ConnectOptions, DisconnectReason, EndReason, Event, FlushError, Operation,
-    PublishError, Request, RequestError, ServerError, State, Subscriber,
+    ConnectOptions, DisconnectReason, EndReason, Event, FlushError, Operation, PublishError,
+    Request, RequestError, ServerError, State, Subscriber,
 };
 
 use super::machine::Machine;
 use super::network::{Route, with_world};
+use super::rig::Rig;
 use super::sim::{Simulation, simulate};
-use super::watch::Watch;
 
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A client, its server, and a line of 10 milliseconds each way.
-struct Rig {
-    sim: Simulation,
-    server: ServerId,
-    machine: Machine,
-    client: Client,
-    watch: Watch,
-}
-
 impl Rig {
-    async fn new(sim: Simulation, script: Script) -> Self {
-        let server = sim.network(|network| {
-            network.latency = 10 * MILLI..=10 * MILLI;
-            network.add("n1", script)
-        });
-        let machine = Machine::new(&sim);
+    /// A client that is connected, by a line of 10 milliseconds each way.
+    async fn connected(sim: Simulation, script: Script) -> Self {
+        sim.network(|network| network.latency = 10 * MILLI..=10 * MILLI);
         let options = ConnectOptions::new().retry_on_initial_connect();
-        let client = machine.connect(options, &["n1"]).await.unwrap();
-        let watch = Watch::new(&sim, &client);
-        sim.until(SECOND, || watch.connects() == 1).await;
-        Self { sim, server, machine, client, watch }
-    }
-
-    fn link(&self) -> LinkId {
-        *self.sim.network(|network| network.links(self.server)).last().unwrap()
+        let rig = Self::new(sim, script, options).await;
+        rig.sim.until(SECOND, || rig.watch.connects() == 1).await;
+        rig
     }
 
     /// The connection breaks after so many more bytes from the server.
     fn cut_after(&self, bytes: u64) {
         let link = self.link();
         with_world(&self.sim, |world| world.cut_after(link, bytes));
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Script)) {
-        with_world(&self.sim, |world| world.change(self.server, change));
     }
 
     async fn reconnected(&self, times: usize) {
@@ -73,7 +52,7 @@ fn a_message_cut_in_two_is_not_delivered_and_those_before_it_are() {
     // "MSG a 1 3\r\nxxx\r\n" has 16 bytes.
     for (cut, arrived) in [(0, 0), (1, 0), (15, 0), (16, 1), (20, 1), (47, 2), (48, 3)] {
         simulate(1, async move |sim| {
-            let rig = Rig::new(sim.clone(), Script::default()).await;
+            let rig = Rig::connected(sim.clone(), Script::default()).await;
             let mut subscriber = rig.client.subscribe("a").await.unwrap();
             rig.client.flush().await.unwrap();
             rig.cut_after(cut);
@@ -92,7 +71,7 @@ fn a_message_cut_in_two_is_not_delivered_and_those_before_it_are() {
 fn giant_frames_and_tiny_ones_carry_the_same() {
     for framing in [Framing::Joined, Framing::Operations, Framing::Bytes(1), Framing::Random(9)] {
         simulate(2, async move |sim| {
-            let rig = Rig::new(sim.clone(), Script { framing, ..Script::default() }).await;
+            let rig = Rig::connected(sim.clone(), Script { framing, ..Script::default() }).await;
             let mut subscriber = rig.client.subscribe("a").await.unwrap();
             rig.change(|script| script.writes = false);
             for size in [0, 1, 100, 5_000] {
@@ -112,7 +91,7 @@ fn giant_frames_and_tiny_ones_carry_the_same() {
 #[test]
 fn a_limit_on_messages_counts_over_all_connections() {
     simulate(3, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let mut subscriber = rig.client.subscribe("a").await.unwrap();
         subscriber.unsubscribe_after(5);
         for round in 1..=3 {
@@ -135,7 +114,7 @@ fn a_limit_on_messages_counts_over_all_connections() {
 #[test]
 fn what_was_published_while_away_arrives_once_and_in_order() {
     simulate(4, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let mut subscriber = rig.client.subscribe("a").await.unwrap();
         rig.client.flush().await.unwrap();
         rig.change(|script| script.refuses = true);
@@ -158,7 +137,7 @@ fn what_was_published_while_away_arrives_once_and_in_order() {
 #[test]
 fn each_request_ends_at_its_own_deadline_wherever_the_connection_is() {
     simulate(5, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let _silent = rig.client.subscribe("q").await.unwrap();
         rig.client.flush().await.unwrap();
         let ended = Rc::new(RefCell::new(Vec::new()));
@@ -188,7 +167,7 @@ fn each_request_ends_at_its_own_deadline_wherever_the_connection_is() {
 #[test]
 fn an_answer_finds_its_request_over_a_change_of_servers() {
     simulate(6, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let other = sim.network(|network| network.add("n2", Script::default()));
         let service = Machine::new(&sim).connect(ConnectOptions::new(), &["n2"]).await.unwrap();
         let mut requests = service.subscribe("q").await.unwrap();
@@ -214,7 +193,7 @@ fn what_is_denied_is_told_to_whom_it_concerns_and_the_rest_goes_on() {
             denies_subscribe: vec!["secret.a".into()],
             ..Script::default()
         };
-        let rig = Rig::new(sim.clone(), script).await;
+        let rig = Rig::connected(sim.clone(), script).await;
         let open = rig.client.subscribe("open").await.unwrap();
         let plain = rig.client.subscribe("secret.a").await.unwrap();
         let queued = rig.client.queue_subscribe("secret.a", "q").await.unwrap();
@@ -250,7 +229,7 @@ fn what_is_denied_is_told_to_whom_it_concerns_and_the_rest_goes_on() {
 #[test]
 fn a_message_that_the_next_server_finds_too_large_is_told_and_not_tried_for_ever() {
     simulate(8, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         rig.change(|script| script.refuses = true);
         rig.cut_after(0);
         sim.until(SECOND, || rig.client.connection_state() == State::Disconnected).await;
@@ -276,7 +255,7 @@ fn a_message_that_the_next_server_finds_too_large_is_told_and_not_tried_for_ever
 #[test]
 fn a_flush_is_undone_by_a_break_and_says_so() {
     simulate(9, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         rig.cut_after(0);
         let start = sim.elapsed();
         rig.client.publish("a", "x".into()).await.unwrap();
@@ -295,7 +274,7 @@ fn a_flush_is_undone_by_a_break_and_says_so() {
 #[test]
 fn a_drain_delivers_what_was_on_its_way() {
     simulate(10, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let mut subscriber = rig.client.subscribe("a").await.unwrap();
         rig.client.flush().await.unwrap();
         let link = rig.link();
@@ -320,7 +299,7 @@ fn a_drain_delivers_what_was_on_its_way() {
 #[test]
 fn a_drain_is_over_when_all_is_read_though_nobody_waits_for_more() {
     simulate(11, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         // One that was never read, and one that is read up to its last message and no further.
         let _idle = rig.client.subscribe("nothing").await.unwrap();
         let mut read = rig.client.subscribe("a").await.unwrap();
@@ -340,7 +319,7 @@ fn a_drain_is_over_when_all_is_read_though_nobody_waits_for_more() {
 #[test]
 fn two_may_drain_at_once() {
     simulate(12, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let mut subscriber = rig.client.subscribe("a").await.unwrap();
         rig.client.publish("a", "x".into()).await.unwrap();
         rig.client.flush().await.unwrap();
@@ -366,7 +345,7 @@ fn two_may_drain_at_once() {
 #[test]
 fn a_subscription_that_nobody_reads_holds_a_drain_up_to_its_deadline() {
     simulate(13, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let unread = rig.client.subscribe("a").await.unwrap();
         rig.client.publish("a", "x".into()).await.unwrap();
         rig.client.flush().await.unwrap();
@@ -381,7 +360,7 @@ fn a_subscription_that_nobody_reads_holds_a_drain_up_to_its_deadline() {
 #[test]
 fn a_life_is_told_in_order() {
     simulate(14, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         rig.change(|script| script.refuses = true);
         rig.cut_after(0);
         sim.until(SECOND, || rig.watch.events().len() >= 5).await;
@@ -418,7 +397,7 @@ fn a_life_is_told_in_order() {
 #[test]
 fn events_that_are_asked_for_after_the_end_are_over_at_once() {
     simulate(15, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         rig.client.close().await.unwrap();
         let before: Vec<Event> = rig.client.events().collect().await;
         assert!(before.len() <= 2 && matches!(before.last(), Some(Event::Closed { .. })));
@@ -430,7 +409,7 @@ fn events_that_are_asked_for_after_the_end_are_over_at_once() {
 #[test]
 fn a_client_that_is_dropped_leaves_nothing_behind() {
     simulate(16, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let mut subscriber = rig.client.subscribe("a").await.unwrap();
         let Rig { machine, client, server, watch, .. } = rig;
         client.publish("a", "x".into()).await.unwrap();
@@ -468,7 +447,7 @@ fn connecting_can_be_given_up() {
 #[test]
 fn a_request_that_is_dropped_is_forgotten() {
     simulate(18, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         let mut requests = rig.client.subscribe("q").await.unwrap();
         let mut request = Box::pin(rig.client.request("q", "?".into()));
         assert!(request.as_mut().now_or_never().is_none());
@@ -484,7 +463,7 @@ fn a_request_that_is_dropped_is_forgotten() {
 #[test]
 fn a_server_that_lets_in_and_cuts_is_not_stormed() {
     simulate(19, async |sim| {
-        let rig = Rig::new(sim.clone(), Script::default()).await;
+        let rig = Rig::connected(sim.clone(), Script::default()).await;
         sim.sleep(60 * SECOND).await;
         let start = sim.elapsed();
         while sim.elapsed() - start < 120 * SECOND {

@@ -3,38 +3,20 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use nats_proto::simulator::{Framing, LinkId, Script, ServerId};
-use web_wasm::{Client, ConnectOptions, DisconnectReason, Event, FlushError, State};
+use nats_proto::simulator::{Framing, Script};
+use web_wasm::{ConnectOptions, DisconnectReason, Event, FlushError, State};
 
-use super::machine::Machine;
 use super::network::with_world;
+use super::rig::Rig;
 use super::sim::{Simulation, simulate};
-use super::watch::Watch;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A client and all that it stands on.
-struct Rig {
-    sim: Simulation,
-    server: ServerId,
-    machine: Machine,
-    client: Client,
-    watch: Watch,
-}
-
 impl Rig {
-    async fn new(sim: Simulation, options: ConnectOptions) -> Self {
-        let server = sim.network(|network| network.add("n1", Script::default()));
-        let machine = Machine::new(&sim);
-        let client = machine.connect(options, &["n1"]).await.unwrap();
-        let watch = Watch::new(&sim, &client);
-        Self { sim, server, machine, client, watch }
-    }
-
-    fn link(&self) -> LinkId {
-        *self.sim.network(|network| network.links(self.server)).last().unwrap()
+    async fn with(sim: Simulation, options: ConnectOptions) -> Self {
+        Self::new(sim, Script::default(), options).await
     }
 
     /// The line is dead, and neither side is told.
@@ -59,7 +41,7 @@ fn a_server_that_falls_silent_is_found_by_the_pings_it_leaves_unanswered() {
             let options = ConnectOptions::new()
                 .ping_interval(interval * SECOND)
                 .max_pings_unanswered(max as usize);
-            let rig = Rig::new(sim.clone(), options).await;
+            let rig = Rig::with(sim.clone(), options).await;
             sim.sleep(HOUR).await;
             assert_eq!(rig.watch.events(), [], "an idle server is no dead server");
             rig.fall_silent();
@@ -76,11 +58,10 @@ fn a_server_that_falls_silent_is_found_by_the_pings_it_leaves_unanswered() {
 #[test]
 fn a_server_that_answers_no_ping_is_left_though_it_goes_on_talking() {
     simulate(2, async |sim| {
-        let rig = Rig::new(sim.clone(), ConnectOptions::new()).await;
+        let rig = Rig::with(sim.clone(), ConnectOptions::new()).await;
         let subscriber = rig.client.subscribe("a").await.unwrap();
         rig.client.flush().await.unwrap();
-        let server = rig.server;
-        with_world(&sim, |world| world.change(server, |script| script.answers_pings = false));
+        rig.change(|script| script.answers_pings = false);
         let start = sim.elapsed();
         while rig.disconnected(start).is_none() {
             rig.client.publish("a", "x".into()).await.unwrap();
@@ -97,7 +78,7 @@ fn a_server_that_answers_no_ping_is_left_though_it_goes_on_talking() {
 fn a_laptop_that_slept_keeps_a_connection_that_lives() {
     for hours in [1, 8, 72] {
         simulate(3, async move |sim| {
-            let rig = Rig::new(sim.clone(), ConnectOptions::new()).await;
+            let rig = Rig::with(sim.clone(), ConnectOptions::new()).await;
             let mut subscriber = rig.client.subscribe("a").await.unwrap();
             rig.client.flush().await.unwrap();
             for second in 0..26 {
@@ -119,7 +100,7 @@ fn a_laptop_that_slept_keeps_a_connection_that_lives() {
 fn a_laptop_whose_server_went_while_it_slept_knows_within_seconds() {
     for told in [true, false] {
         simulate(4, async move |sim| {
-            let rig = Rig::new(sim.clone(), ConnectOptions::new()).await;
+            let rig = Rig::with(sim.clone(), ConnectOptions::new()).await;
             sim.sleep(7 * SECOND).await;
             rig.fall_silent();
             sim.stand_still(8 * HOUR);
@@ -138,7 +119,7 @@ fn a_laptop_whose_server_went_while_it_slept_knows_within_seconds() {
 #[test]
 fn timers_that_fire_once_a_minute_condemn_nobody() {
     simulate(5, async |sim| {
-        let rig = Rig::new(sim.clone(), ConnectOptions::new()).await;
+        let rig = Rig::with(sim.clone(), ConnectOptions::new()).await;
         rig.machine.throttle_timers(MINUTE);
         sim.sleep(12 * HOUR).await;
         assert_eq!(rig.watch.events(), []);
@@ -162,7 +143,7 @@ fn timers_that_fire_once_a_minute_condemn_nobody() {
 #[test]
 fn coming_online_tests_the_connection_and_keeps_one_that_lives() {
     simulate(6, async |sim| {
-        let rig = Rig::new(sim.clone(), ConnectOptions::new()).await;
+        let rig = Rig::with(sim.clone(), ConnectOptions::new()).await;
         for _ in 0..20 {
             rig.machine.wake();
             sim.sleep(Duration::from_millis(700)).await;
@@ -181,21 +162,18 @@ fn coming_online_tests_the_connection_and_keeps_one_that_lives() {
 #[test]
 fn a_flood_that_takes_a_minute_to_arrive_is_no_silence() {
     simulate(7, async |sim| {
-        let rig = Rig::new(sim.clone(), ConnectOptions::new()).await;
+        let rig = Rig::with(sim.clone(), ConnectOptions::new()).await;
         let subscriber = rig.client.subscribe("a").await.unwrap();
         rig.client.flush().await.unwrap();
-        let server = rig.server;
-        with_world(&sim, |world| {
-            world.change(server, |script| {
-                script.framing = Framing::Bytes(100);
-                script.writes = false;
-            });
+        rig.change(|script| {
+            script.framing = Framing::Bytes(100);
+            script.writes = false;
         });
         for _ in 0..500 {
             rig.client.publish("a", vec![b'x'; 1_000].into()).await.unwrap();
         }
         sim.sleep(20 * SECOND).await;
-        with_world(&sim, |world| world.change(server, |script| script.writes = true));
+        rig.change(|script| script.writes = true);
         sim.sleep(MINUTE).await;
         assert_eq!(subscriber.pending(), 500);
         assert_eq!(rig.watch.events(), []);
@@ -206,9 +184,8 @@ fn a_flood_that_takes_a_minute_to_arrive_is_no_silence() {
 fn a_server_that_reads_nothing_makes_publishers_wait_and_is_left_in_time() {
     simulate(8, async |sim| {
         let options = ConnectOptions::new().outbound_limit(100_000);
-        let rig = Rig::new(sim.clone(), options).await;
-        let server = rig.server;
-        with_world(&sim, |world| world.change(server, |script| script.reads = false));
+        let rig = Rig::with(sim.clone(), options).await;
+        rig.change(|script| script.reads = false);
         let client = rig.client.clone();
         sim.spawn(async move {
             for number in 0..1_000u32 {
@@ -219,13 +196,13 @@ fn a_server_that_reads_nothing_makes_publishers_wait_and_is_left_in_time() {
         sim.sleep(10 * SECOND).await;
         let published = rig.client.statistics().out_messages;
         assert!((300..500).contains(&published), "a network full and a buffer full: {published}");
-        with_world(&sim, |world| world.change(server, |script| script.reads = true));
+        rig.change(|script| script.reads = true);
         sim.until(MINUTE, || rig.client.statistics().out_messages == 1_000).await;
         rig.client.flush().await.unwrap();
         assert_eq!(rig.watch.events(), []);
         assert_eq!(sim.network(|network| network.world.taken().len()), 1_000);
 
-        with_world(&sim, |world| world.change(server, |script| script.reads = false));
+        rig.change(|script| script.reads = false);
         rig.client.publish("a", "in doubt".into()).await.unwrap();
         let flushed = rig.client.flush().await;
         let timeout = 10 * SECOND;
