@@ -7,7 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use time::OffsetDateTime;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -15,6 +14,7 @@ use tracing::{info, warn};
 use crate::{
     auth::{Authenticator, AuthenticatorError},
     claims::AccountKey,
+    clock::unix_now,
     config::{
         Config, HttpConfig, Origin,
         roles::{self, RolesFileError},
@@ -103,7 +103,7 @@ impl App {
         };
         let max_payload = roles.max_payload();
         let bans = if config.revoke.is_on() || config.revoke.dir.exists() {
-            BanList::open(&config.revoke.dir, OffsetDateTime::now_utc().unix_timestamp())?
+            BanList::open(&config.revoke.dir, unix_now())?
         } else {
             BanList::default()
         };

@@ -10,13 +10,13 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use time::OffsetDateTime;
 use url::Url;
 
 use self::{revoke::RevokeArgs, roles::RolesCommand};
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
+    clock::unix_now,
     config::{
         Config, ConfigError, Origin, Overrides,
         roles::{RolesFileError, load as load_roles},
@@ -233,7 +233,7 @@ fn init(args: InitArgs) -> Result<(), CliError> {
         roles: load_roles(&args.roles)?,
     };
     let keys = FreshKeys::generate(request.roles.len())?;
-    let plan = provision::plan(&request, &keys, OffsetDateTime::now_utc().unix_timestamp())?;
+    let plan = provision::plan(&request, &keys, unix_now())?;
     provision::write(&plan)?;
     print(&format!(
         "Keys and configuration are in {}.\n\

@@ -14,6 +14,7 @@ pub mod auth;
 pub mod causes;
 pub mod claims;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod error;
 pub mod extract;

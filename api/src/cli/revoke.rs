@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use time::OffsetDateTime;
 
 use super::{
     CliError, print,
@@ -11,6 +10,7 @@ use super::{
 };
 use crate::{
     claims::{KeyError, UserKey},
+    clock::unix_now,
     provision::{KeysDir, UpdateError, revoke::revoke},
 };
 
@@ -45,7 +45,7 @@ fn parse_key(text: &str) -> Result<UserKey, KeyError> {
 
 impl RevokeArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = unix_now();
         let time = self.until.map_or(now, |until| until.max(now));
         let users: BTreeMap<_, _> = self.nkeys.into_iter().map(|nkey| (nkey, time)).collect();
         let dir = KeysDir::open(&self.keys_dir)?;

@@ -3,11 +3,11 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use clap::{Args, Subcommand};
-use time::OffsetDateTime;
 use url::Url;
 
 use super::{CliError, print};
 use crate::{
+    clock::unix_now,
     config::roles,
     keys::{ServiceCredentials, file},
     mint::RoleName,
@@ -121,7 +121,7 @@ impl RolesCommand {
             Self::Apply { files, push, dry_run } => {
                 let roles = roles::load(&files.roles)?;
                 let dir = KeysDir::open(&files.dir)?;
-                let update = apply(&dir, &roles, now())?;
+                let update = apply(&dir, &roles, unix_now())?;
                 if update.changes.is_empty() {
                     print(
                         "The account's JWT says what the roles file says. `api serve` takes the \
@@ -137,7 +137,7 @@ impl RolesCommand {
             }
             Self::NewKey { role, files, push } => {
                 let dir = KeysDir::open(&files.dir)?;
-                let update = new_key(&dir, &role, now())?;
+                let update = new_key(&dir, &role, unix_now())?;
                 finish(&dir, &update, &push)
             }
             Self::SwitchKey { role, files } => {
@@ -151,7 +151,7 @@ impl RolesCommand {
                     wait_for_tokens(&role, &files)?;
                 }
                 let dir = KeysDir::open(&files.dir)?;
-                let update = retire_key(&dir, &role, now())?;
+                let update = retire_key(&dir, &role, unix_now())?;
                 finish(&dir, &update, &push)
             }
             Self::Push { files, servers } => send(&KeysDir::open(&files.dir)?, &servers),
@@ -163,7 +163,7 @@ impl RolesCommand {
 fn wait_for_tokens(role: &RoleName, files: &FileArgs) -> Result<(), CliError> {
     let roles = roles::load(&files.roles)?;
     let known = roles::find(&roles, role).ok_or_else(|| UpdateError::NoRole(role.clone()))?;
-    retire_key(&KeysDir::open(&files.dir)?, role, now())?;
+    retire_key(&KeysDir::open(&files.dir)?, role, unix_now())?;
     let wait = known.ttl + Duration::from_secs(EXPIRY_SLACK);
     print(&format!("Waiting {} seconds for the tokens of the former key to end.", wait.as_secs()))?;
     thread::sleep(wait);
@@ -202,12 +202,8 @@ pub(super) fn send(dir: &KeysDir, servers: &ServerArgs) -> Result<(), CliError> 
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
-    match runtime.block_on(push(dir, &servers.nats_url, system, now()))? {
+    match runtime.block_on(push(dir, &servers.nats_url, system, unix_now()))? {
         Pushed::Taken => print("The servers have the account's JWT."),
         Pushed::AlreadyThere => print("The servers had the account's JWT already."),
     }
-}
-
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }

@@ -8,7 +8,7 @@
 
 use super::{KeysDir, PlannedFile, Update, UpdateError, keys::fresh};
 use crate::{
-    claims::{AccountPair, SigningKey, UserScope},
+    claims::{AccountClaims, AccountPair, SigningKey, UserScope},
     keys::names,
     mint::RoleName,
 };
@@ -59,9 +59,7 @@ pub fn switch_key(dir: &KeysDir, role: &RoleName) -> Result<Update, UpdateError>
     let next: AccountPair =
         dir.pair_if_there(&file)?.ok_or_else(|| UpdateError::NoNextKey(role.clone()))?;
     let account = crate::keys::load_account(dir.path())?;
-    if account.nats.scope_of(next.public()).is_none_or(|scope| scope.role != role.as_str()) {
-        return Err(UpdateError::UnknownKey(role.clone()));
-    }
+    check_known(&account.nats, &next, role)?;
     let mut update = Update::default();
     let seed = PlannedFile::seed(&names::role_seed(role), &next).map_err(UpdateError::Seed)?;
     update.files.push(seed);
@@ -90,9 +88,7 @@ pub fn retire_key(dir: &KeysDir, role: &RoleName, now: i64) -> Result<Update, Up
         return Err(UpdateError::HasNextKey(role.clone()));
     }
     let present: AccountPair = dir.pair(&names::role_seed(role))?;
-    if account.nats.scope_of(present.public()).is_none_or(|scope| scope.role != role.as_str()) {
-        return Err(UpdateError::UnknownKey(role.clone()));
-    }
+    check_known(&account.nats, &present, role)?;
     let mut update = Update::default();
     account.nats.signing_keys.retain(|key| match key {
         SigningKey::Scoped(scope)
@@ -108,4 +104,16 @@ pub fn retire_key(dir: &KeysDir, role: &RoleName, now: i64) -> Result<Update, Up
     }
     dir.reissue(account, &operator, now, &mut update)?;
     Ok(update)
+}
+
+/// Refuses a key that the account does not know as the role's.
+fn check_known(
+    account: &AccountClaims,
+    key: &AccountPair,
+    role: &RoleName,
+) -> Result<(), UpdateError> {
+    match account.scope_of(key.public()) {
+        Some(scope) if scope.role == role.as_str() => Ok(()),
+        _ => Err(UpdateError::UnknownKey(role.clone())),
+    }
 }

@@ -83,7 +83,8 @@ impl Issued {
                 return Err(RecordError::Full);
             }
         }
-        let line = format!("{expires_at} {user} {nkey}\n");
+        let mut line = String::new();
+        add_line(&mut line, &user, &nkey, expires_at);
         self.file
             .write_all(line.as_bytes())
             .map_err(|error| RecordError::File(BanFileError::new(&store.path(FILE), error)))?;
@@ -122,8 +123,7 @@ impl Issued {
         let mut text = String::new();
         for (user, keys) in &self.live {
             for (nkey, expires_at) in keys {
-                // Writing to a String cannot fail.
-                let _ = writeln!(text, "{expires_at} {user} {nkey}");
+                add_line(&mut text, user, nkey, *expires_at);
             }
         }
         store.replace(FILE, text.as_bytes())?;
@@ -133,6 +133,12 @@ impl Issued {
     }
 }
 
+fn add_line(text: &mut String, user: &UserId, nkey: &UserKey, expires_at: i64) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{expires_at} {user} {nkey}");
+}
+
+/// What [`add_line`] wrote, without the end of the line.
 fn parse(line: &str) -> Option<(UserId, UserKey, i64)> {
     let mut words = line.split(' ');
     let (expires_at, user, nkey) = (words.next()?, words.next()?, words.next()?);

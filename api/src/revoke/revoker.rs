@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
 use tracing::info;
 
 use super::{
@@ -10,6 +9,7 @@ use super::{
     ban_list::{Ban, BanError},
     signer::SignerError,
 };
+use crate::clock::unix_now;
 use crate::{auth::Identity, mint::CallerRule};
 
 /// A ban is not complete. Whatever of it was done, holds; doing it again is harmless.
@@ -96,7 +96,7 @@ async fn revoke(
     target: Target,
     until: Option<i64>,
 ) -> Result<Revoked, RevokeError> {
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = unix_now();
     let banning = {
         let target = target.clone();
         let bans = bans.clone();

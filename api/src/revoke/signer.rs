@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use time::OffsetDateTime;
 use tokio::{sync::Mutex, time::sleep};
 use url::Url;
 
 use super::Ban;
-use crate::provision::{KeysDir, UpdateError, push::PushError, revoke::revoke};
+use crate::{
+    clock::unix_now,
+    provision::{KeysDir, UpdateError, push::PushError, revoke::revoke},
+};
 
 /// Attempts to have the directory for itself, and the wait between.
 const ATTEMPTS: u32 = 20;
@@ -50,7 +52,7 @@ impl Signer {
     pub async fn revoke(&self, ban: &Ban) -> Result<(), SignerError> {
         let _turn = self.turn.lock().await;
         let dir = self.open().await?;
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = unix_now();
         let users: BTreeMap<_, _> =
             ban.nkeys.iter().map(|nkey| (nkey.clone(), ban.since)).collect();
         let update = revoke(&dir, &users, false, now)?;

@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use async_nats::{Client, connection::State};
 use futures_util::StreamExt;
-use time::OffsetDateTime;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{BanList, Kicker};
-use crate::causes::Causes;
+use crate::{causes::Causes, clock::unix_now};
 
 /// How often it is looked whether there is a connection, and whether bans have ended.
 const CHECK: Duration = Duration::from_millis(500);
@@ -24,7 +23,7 @@ const CHECK: Duration = Duration::from_millis(500);
 pub async fn keep_out(bans: BanList, kicker: Kicker, stop: CancellationToken) {
     let work = async {
         loop {
-            while bans.kept_out(now()).is_empty() {
+            while bans.kept_out(unix_now()).is_empty() {
                 bans.changed().await;
             }
             if let Some(client) = kicker.client() {
@@ -46,7 +45,7 @@ async fn watch(bans: &BanList, kicker: &Kicker, client: &Client) {
         Err(error) => return warn!(%error, "who comes back from a ban cannot be watched"),
     };
     // Those who came while nobody watched; after the subscription, so that there is no gap.
-    match kicker.kick(&bans.kept_out(now())).await {
+    match kicker.kick(&bans.kept_out(unix_now())).await {
         Ok(0) => {}
         Ok(kicked) => info!(kicked, "ended connections of banned users"),
         Err(error) => {
@@ -58,21 +57,17 @@ async fn watch(bans: &BanList, kicker: &Kicker, client: &Client) {
             event = events.next() => event,
             () = sleep(CHECK) => {
                 let is_lost = client.connection_state() != State::Connected;
-                if is_lost || bans.kept_out(now()).is_empty() {
+                if is_lost || bans.kept_out(unix_now()).is_empty() {
                     return;
                 }
                 continue;
             }
         };
         let Some(event) = event else { return };
-        match kicker.kick_new(client, &event.payload, &bans.kept_out(now())).await {
+        match kicker.kick_new(client, &event.payload, &bans.kept_out(unix_now())).await {
             Ok(true) => info!("a banned user came back and was put out"),
             Ok(false) => {}
             Err(error) => return warn!(error = %Causes(&error), "a banned user came back"),
         }
     }
-}
-
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }

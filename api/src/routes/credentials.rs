@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State, http::header, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use tracing::info;
 use url::Url;
 use utoipa::ToSchema;
@@ -12,6 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     auth::Identity,
     claims::{Permission, UserKey},
+    clock::unix_now,
     error::{Code, Problem},
     extract::JsonBody,
     middleware::rate_limit::SessionLimit,
@@ -191,6 +191,6 @@ pub(super) fn parse_nkey(text: &str) -> Result<UserKey, Problem> {
 fn mint_now(grant: &Grant<'_>) -> Result<Minted, Problem> {
     let mut random = [0; NAME_ENTROPY];
     getrandom::fill(&mut random).map_err(Problem::internal)?;
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = unix_now();
     Ok(mint::mint(grant, now, random)?)
 }

@@ -2,12 +2,12 @@
 
 use axum::{Json, extract::State, http::header, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::credentials::parse_nkey;
 use crate::{
     auth::Identity,
+    clock::unix_now,
     error::{Code, Problem},
     extract::JsonBody,
     revoke::{Revoker, Target, UserId},
@@ -81,7 +81,7 @@ pub async fn revoke(
         (None, Some(user)) => Target::User(UserId::new(&user.issuer, &user.subject)),
         _ => return Err(invalid("Say whom to ban by either \"nkey\" or \"user\".")),
     };
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = unix_now();
     let until = match (request.until, request.ttl_seconds) {
         (None, None) => None,
         (Some(until), None) => Some(until),
