@@ -1,11 +1,6 @@
 //! Bans: no credential any more, no connection, and none that comes back.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    process::{Command, Output},
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
 
 use nkeys::KeyPair;
 use serde_json::{Value, json};
@@ -13,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     callers::new_api_key,
     client::Client,
+    held::{Held, assert_cut_within_a_second, assert_served},
     issuer::{Issuer, Key, now, with},
     nats::Nats,
     service::{Api, Options, problem},
@@ -71,74 +67,6 @@ impl Setting {
         })
         .await
     }
-}
-
-/// Somebody with a token.
-struct Held {
-    key: KeyPair,
-    jwt: String,
-}
-
-impl Held {
-    async fn guest(api: &Api) -> Self {
-        let key = KeyPair::new_user();
-        let credential = api.credential(&key.public_key()).await;
-        Self { key, jwt: credential["jwt"].as_str().unwrap().to_owned() }
-    }
-
-    async fn user(api: &Api, bearer: &str) -> Self {
-        let key = KeyPair::new_user();
-        let body = json!({ "nkey": key.public_key() });
-        let response = api.post_as(CREDENTIALS, bearer, &body).await;
-        assert_eq!(response.status(), 200);
-        let body: Value = response.json().await.unwrap();
-        Self { key, jwt: body["jwt"].as_str().unwrap().to_owned() }
-    }
-
-    fn nkey(&self) -> String {
-        self.key.public_key()
-    }
-
-    fn ask(&self) -> String {
-        json!({ "nkey": self.nkey() }).to_string()
-    }
-
-    async fn log_in(&self, nats: &Nats) -> (Client, String) {
-        let mut client = Client::websocket(nats).await;
-        let answer = client.log_in(&self.jwt, &self.key).await;
-        (client, answer)
-    }
-
-    async fn connect(&self, nats: &Nats) -> Client {
-        let (client, answer) = self.log_in(nats).await;
-        assert_eq!(answer, "PONG");
-        client
-    }
-
-    /// Logs in until the server, or the service behind it, puts it out within a second.
-    async fn assert_kept_out(&self, nats: &Nats) {
-        until("a banned user is put out", || async {
-            let mut client = Client::websocket(nats).await;
-            // Refused, or let in and cut before or after the answer to its PING.
-            let _ = client.try_log_in(&self.jwt, &self.key).await;
-            let closed = tokio::time::timeout(Duration::from_secs(1), client.until_closed()).await;
-            closed.ok().map(drop)
-        })
-        .await;
-    }
-
-    async fn assert_refused(&self, nats: &Nats) {
-        assert_eq!(self.log_in(nats).await.1, "-ERR 'Authorization Violation'");
-    }
-}
-
-async fn assert_served(client: &mut Client) {
-    assert!(client.round_trip("SUB com.scaling-ws.updates 1\r\nUNSUB 1\r\n").await.is_empty());
-}
-
-async fn assert_cut_within_a_second(client: &mut Client, since: Instant) {
-    client.until_closed().await;
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
 }
 
 #[tokio::test]
@@ -442,78 +370,4 @@ async fn the_user_that_kicks_may_do_nothing_else() {
         let expected = format!("-ERR 'Permissions Violation for Subscription to \"{subject}\"'");
         assert_eq!(client.round_trip(&format!("SUB {subject} 9\r\n")).await, [expected]);
     }
-}
-
-fn api_revoke(nats: &Nats, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_api"))
-        .arg("revoke")
-        .arg("--keys-dir")
-        .arg(nats.keys_dir())
-        .args(arguments)
-        .env("API_NATS_URL", nats.url())
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-#[tokio::test]
-async fn api_revoke_makes_tokens_worthless_for_good() {
-    let mut nats = Nats::running().await;
-    let api = Api::ready(&nats).await;
-    let (ann, bob) = (Held::guest(&api).await, Held::guest(&api).await);
-    let (mut anns, mut bobs) = (ann.connect(&nats).await, bob.connect(&nats).await);
-    let before = nats.account();
-
-    let text = said(&api_revoke(&nats, &["--nkey", &ann.nkey()]));
-    assert!(text.contains(&ann.nkey()) && text.contains("The servers have"), "{text}");
-    let closed = anns.until_closed().await;
-    assert_eq!(closed, ["-ERR 'User Authentication Revoked'"]);
-    ann.assert_refused(&nats).await;
-    assert_served(&mut bobs).await;
-    let after = nats.account();
-    assert!(after.iat > before.iat);
-    // Later than any token, so that also those count no longer that are minted from now on.
-    let until = (now() + 3600).to_string();
-    said(&api_revoke(&nats, &["--nkey", &bob.nkey(), "--until", &until]));
-    bobs.until_closed().await;
-    let credential = api.credential(&bob.nkey()).await;
-    let fresh = Held { key: bob.key, jwt: credential["jwt"].as_str().unwrap().to_owned() };
-    fresh.assert_refused(&nats).await;
-    assert!(nats.account().iat > after.iat);
-    let earlier = said(&api_revoke(&nats, &["--nkey", &fresh.nkey()]));
-    assert!(earlier.contains("says so already"), "{earlier}");
-
-    nats.kill();
-    nats.start().await;
-    ann.assert_refused(&nats).await;
-    fresh.assert_refused(&nats).await;
-    // Neither is a day old.
-    let kept = said(&api_revoke(&nats, &["--prune"]));
-    assert!(kept.contains("says so already"), "{kept}");
-    assert_eq!(nats.account().nats.revocations.len(), 2);
-}
-
-#[tokio::test]
-async fn api_revoke_has_one_writer_and_needs_the_operators_key() {
-    let nats = Nats::running().await;
-    let nkey = KeyPair::new_user().public_key();
-    let refused = |arguments: &[&str]| {
-        let output = api_revoke(&nats, arguments);
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
-    };
-    let before = nats.account().jti;
-    let lock = fs::File::open(nats.keys_dir()).unwrap();
-    lock.lock().unwrap();
-    assert!(refused(&["--nkey", &nkey]).contains("another `api`"));
-    drop(lock);
-    fs::rename(nats.keys_dir().join("operator.seed"), nats.dir().join("elsewhere")).unwrap();
-    assert!(refused(&["--nkey", &nkey]).contains("operator.seed"));
-    assert!(refused(&["--nkey", "UNONSENSE"]).contains("invalid value"));
-    assert!(refused(&[]).contains("--nkey"));
-    assert_eq!(nats.account().jti, before);
 }
