@@ -148,6 +148,16 @@ impl ConnectOptions {
         self.credentials(Fixed(Auth { token: Some(token.into()), ..Auth::default() }))
     }
 
+    /// The oldest server that the client names itself to: one that is older, or does not say, is
+    /// left before it gets a credential, with [`DisconnectReason::ServerTooOld`]. Default: any.
+    ///
+    /// [`DisconnectReason::ServerTooOld`]: crate::DisconnectReason::ServerTooOld
+    #[must_use]
+    pub fn min_server_version(mut self, major: u32, minor: u32, patch: u32) -> Self {
+        self.config.min_server_version = Some([major, minor, patch]);
+        self
+    }
+
     /// What inboxes begin with. Default: `_INBOX`. A credential usually allows only its own.
     #[must_use]
     pub fn custom_inbox_prefix(mut self, prefix: impl Into<String>) -> Self {

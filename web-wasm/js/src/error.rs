@@ -103,6 +103,7 @@ impl Coded for DisconnectReason {
         match self {
             Self::TransportClosed { .. } => "transport_closed",
             Self::Protocol(_) => "protocol_violation",
+            Self::ServerTooOld { .. } => "server_too_old",
             Self::Stale { .. } => "stale_connection",
             Self::ConnectTimeout { .. } => "timeout",
             Self::Credentials(_) => "no_credentials",

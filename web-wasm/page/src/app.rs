@@ -61,6 +61,8 @@ async fn connect(view: &View) -> Result<(), Error> {
         .name("scaling-ws page")
         .credentials(Rc::clone(&credentials))
         .custom_inbox_prefix(grant.inbox_prefix)
+        // Older ones have known holes in what a browser can reach.
+        .min_server_version(2, 14, 0)
         .retry_on_initial_connect()
         .connect(&grant.servers)
         .await?;

@@ -27,6 +27,9 @@ pub struct Config {
     pub limits: Limits,
     /// What inboxes begin with; must be a subject. Default: `_INBOX`.
     pub inbox_prefix: String,
+    /// The oldest server that the client names itself to, as major, minor and patch number.
+    /// Default: any.
+    pub min_server_version: Option<[u32; 3]>,
 }
 
 impl Default for Config {
@@ -40,6 +43,7 @@ impl Default for Config {
             outbound_limit: 8 << 20,
             limits: Limits::default(),
             inbox_prefix: String::from("_INBOX"),
+            min_server_version: None,
         }
     }
 }

@@ -129,6 +129,17 @@ pub enum DisconnectReason {
     /// The server does not speak the protocol.
     #[error("protocol violation: {0}")]
     Protocol(#[from] DecodeError),
+    /// The server is older than [`Config::min_server_version`](super::Config::min_server_version).
+    #[error(
+        "the server's version is {version:?}, below {}.{}.{}",
+        .required[0], .required[1], .required[2]
+    )]
+    ServerTooOld {
+        /// What the server says; not bound to any form.
+        version: Box<str>,
+        /// What was asked for.
+        required: [u32; 3],
+    },
     /// The server left PINGs unanswered.
     #[error("stale: {unanswered} pings were not answered")]
     Stale {

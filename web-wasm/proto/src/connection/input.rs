@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::error::{EndReason, FlushError, RequestError};
+use super::error::{DisconnectReason, EndReason, FlushError, RequestError};
 use super::event::{Challenge, Event};
 use super::keepalive::{Ping, Purpose};
 use super::link::{Phase, Via};
@@ -111,9 +111,18 @@ impl Connection {
     }
 
     fn handle_info(&mut self, via: Via, info: ServerInfo) {
+        let min_version = self.config.min_server_version;
         let Some(link) = self.link_mut(via) else { return };
         let previous = core::mem::replace(&mut link.info, info);
         if let Phase::Dialing { deadline } = link.phase {
+            // Before the client has said anything: a server with known holes gets no credential.
+            if let Some(required) = min_version
+                && !link.info.is_server_compatible(required[0], required[1], required[2])
+            {
+                let version = link.info.version.as_str().into();
+                return self
+                    .end_transport(via, DisconnectReason::ServerTooOld { version, required });
+            }
             link.phase = Phase::Challenged { deadline };
             let ServerInfo { nonce, auth_required, .. } = &link.info;
             let challenge = Challenge { nonce: nonce.clone(), auth_required: *auth_required };

@@ -58,6 +58,27 @@ fn failing_credentials_end_the_attempt() {
 }
 
 #[test]
+fn a_server_that_is_too_old_gets_no_credential() {
+    let required = [2, 14, 0];
+    let rig = || Rig::with(Config { min_server_version: Some(required), ..Config::default() });
+    for version in ["2.13.9", "2.14", "1.99.0", "0.0.0", "", "latest", "é"] {
+        let mut rig = rig();
+        rig.connection.dialing(rig.now);
+        rig.receive(&INFO.replace("\"nonce\"", &format!("\"version\":\"{version}\",\"nonce\"")));
+        let reason = DisconnectReason::ServerTooOld { version: version.into(), required };
+        assert_eq!(rig.events(), [Event::Disconnected { reason, unconfirmed: 0 }]);
+        rig.connection.authenticate(rig.now, Via::Present, Auth::default());
+        assert_eq!(rig.sent(), "");
+    }
+    for version in ["2.14.0", "2.15.1-RC.2", "3.0.0"] {
+        let mut rig = rig();
+        rig.connection.dialing(rig.now);
+        rig.receive(&INFO.replace("\"nonce\"", &format!("\"version\":\"{version}\",\"nonce\"")));
+        assert!(matches!(rig.event(), Some(Event::Challenge { .. })), "{version}");
+    }
+}
+
+#[test]
 fn each_step_of_the_handshake_is_bounded_by_one_deadline() {
     let timeout = Config::default().connect_timeout;
     for steps in 0..3 {
