@@ -4,9 +4,9 @@ use std::{collections::HashSet, fmt, time::Duration};
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer};
-use url::{Host, Url};
+use url::Url;
 
-use super::{Invalid, check_range};
+use super::{Invalid, check_range, is_loopback};
 
 /// Most seconds that an issuer's clock and this one may be apart.
 pub const MAX_LEEWAY_SECONDS: u64 = 60;
@@ -254,13 +254,7 @@ const UNSAFE_TO_FETCH: &str = "keys are fetched by https, or by http from this m
 /// Whether keys from this URL can be believed: nobody on the way can have changed them.
 #[must_use]
 pub fn is_safe_to_fetch(url: &Url) -> bool {
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    (url.scheme() == "https" || url.scheme() == "http" && is_loopback)
+    (url.scheme() == "https" || url.scheme() == "http" && is_loopback(url))
         && url.username().is_empty()
         && url.password().is_none()
 }

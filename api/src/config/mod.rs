@@ -24,7 +24,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 pub use auth::{
     ApiKeyConfig, AuthConfig, IssuerConfig, KeyDigest, KeySetsConfig, KeysFrom, SignatureAlgorithm,
@@ -195,6 +195,16 @@ impl Config {
     }
 }
 
+/// Whether a URL leads to this machine, as its host is spelled.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 /// Adds a problem when a number lies outside its range.
 fn check_range(
     field: &'static str,
@@ -285,7 +295,7 @@ mod tests {
             nats_urls: vec!["nats://127.0.0.1:14222".parse().unwrap()],
             keys_dir: Some("/keys".into()),
             roles_file: Some("/roles.toml".into()),
-            websocket_urls: vec!["ws://a:1".parse().unwrap(), "ws://b:2".parse().unwrap()],
+            websocket_urls: vec!["wss://a:1".parse().unwrap(), "ws://[::1]:2".parse().unwrap()],
             page_dir: Some("/page".into()),
         };
         let config = Config::load(Path::new(DEV), overrides).unwrap();
@@ -335,7 +345,7 @@ mod tests {
             assert!(error.contains("nats.urls"), "{error}");
             assert!(!error.contains("pass@"), "{error}");
         }
-        for url in ["http://a:5000", "ws://u:p@a:5000", "ws://a:5000/#x"] {
+        for url in ["http://a:5000", "ws://u:p@a:5000", "ws://a:5000/#x", "ws://a:5000"] {
             let error = load_edited("ws://localhost:5000", url).unwrap_err().to_string();
             assert!(error.contains("websocket.urls"), "{error}");
         }

@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::Invalid;
+use super::{Invalid, is_loopback};
 
 /// What browsers are told about the websocket listeners.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebsocketConfig {
-    /// `ws://` or `wss://` URLs, best first. The page's content security policy allows these and
-    /// no others.
+    /// `wss://` URLs, or `ws://` ones on loopback, best first. The page's content security policy
+    /// allows these and no others.
     pub urls: Vec<Url>,
 }
 
@@ -33,6 +33,8 @@ impl WebsocketConfig {
             } else if url.as_str().contains([';', ',', '\'']) {
                 // The URL becomes part of a header with its own punctuation.
                 refuse("a URL holds one of ; , '".to_owned());
+            } else if url.scheme() == "ws" && !is_loopback(url) {
+                refuse("a ws:// URL leads off this machine, where it must be wss://".to_owned());
             }
         }
     }

@@ -31,6 +31,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const STATE_CHECK: Duration = Duration::from_secs(1);
 /// Time without traffic after which the server is pinged, so that a dead peer is noticed.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The oldest nats-server that is spoken to, as `init` has the operator's JWT say to the servers
+/// themselves: earlier ones have known holes in what a browser can reach.
+const OLDEST_SERVER: [u32; 3] = [2, 14, 0];
 /// How long a drain may take.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -43,6 +46,17 @@ pub struct ConnectionSettings {
     pub credentials: ServiceCredentials,
     /// How long one attempt may take.
     pub connect_timeout: Duration,
+}
+
+/// There is no connection.
+#[derive(Debug, thiserror::Error)]
+enum NoConnection {
+    /// The server was not reached, or did not let the service in.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The server is not to be used.
+    #[error("nats-server {0} is too old; 2.14.0 is the oldest without known holes")]
+    TooOld(String),
 }
 
 /// A handle to the connection that is kept up in the background. Clones share it.
@@ -142,7 +156,7 @@ async fn keep_connected(
 /// credentials, gives up, and drops what it had not sent.
 async fn connect(
     settings: &Arc<ConnectionSettings>,
-) -> Result<(Client, Arc<Notify>), ConnectError> {
+) -> Result<(Client, Arc<Notify>), NoConnection> {
     let lost = Arc::new(Notify::new());
     let spent = Arc::new(AtomicBool::new(false));
 
@@ -187,7 +201,16 @@ async fn connect(
         .connect(urls)
         .await?;
     spent.store(true, Ordering::Release);
-    Ok((client, lost))
+    let version = client.server_info().version;
+    if is_too_old(&version) { Err(NoConnection::TooOld(version)) } else { Ok((client, lost)) }
+}
+
+/// Whether this is the version of a server that is not to be used, or none at all. async-nats's own
+/// comparison panics at numbers that are too large.
+fn is_too_old(version: &str) -> bool {
+    let release = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Result<Vec<u32>, _> = release.split('.').map(str::parse).collect();
+    numbers.map_or(true, |numbers| numbers.len() != 3 || numbers[..] < OLDEST_SERVER[..])
 }
 
 fn sign(credentials: &ServiceCredentials, nonce: &[u8]) -> Result<Auth, AuthError> {
@@ -247,6 +270,17 @@ impl Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_or_does_not_say_is_not_used() {
+        for version in ["2.13.9", "1.99.99", "0.0.0", "2.14", "", "v2.15.1", "2.99999999999.0", "é"]
+        {
+            assert!(is_too_old(version), "{version}");
+        }
+        for version in ["2.14.0", "2.15.1", "2.15.0-RC.3", "3.0.0+build"] {
+            assert!(!is_too_old(version), "{version}");
+        }
+    }
 
     #[test]
     fn waits_grow_to_a_limit_and_are_spread() {
