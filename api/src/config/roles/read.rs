@@ -132,6 +132,7 @@ fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option
             allowed_connection_types: allowed_connection_types?,
         },
     };
+    check_buckets(&role, &what, &span, mistakes);
     check_size(&role, &what, &span, mistakes);
     Some(role)
 }
@@ -182,6 +183,21 @@ fn read_responses(
         max: i64::try_from(max?).ok()?,
         ttl: i64::try_from(ttl?).ok()? * NANOSECONDS,
     })
+}
+
+/// Browsers write in no bucket: those are made to take `Nats-Rollup`, a header by which one message
+/// empties them, and no permission keeps headers back.
+fn check_buckets(role: &Role, what: &str, span: &Range<usize>, mistakes: &mut Mistakes<'_>) {
+    let is_bucket = |pattern: &&String| pattern.starts_with("$KV.") || pattern.starts_with("$O.");
+    if role.template.allowed_connection_types.contains(&ConnectionType::Websocket)
+        && let Some(pattern) = role.template.publish.allow.iter().find(is_bucket)
+    {
+        let problem = format!(
+            "{what}: with {pattern:?} a browser could empty a bucket by a Nats-Rollup header; have \
+             a back end write there, which comes by \"STANDARD\" alone"
+        );
+        mistakes.add(span, problem);
+    }
 }
 
 /// Makes the largest token the role can have, and measures it.

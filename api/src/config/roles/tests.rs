@@ -135,6 +135,8 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
             "line 7, column 22: role \"member\": publish: \">\": it begins with a wildcard",
         ),
         ("allow = [\"a\"]", "allow = [\"$JS.API.CONSUMER.CREATE.S\"]", "NATS's own"),
+        ("allow = [\"a\"]", "allow = [\"$KV.settings.>\"]", "could empty a bucket"),
+        ("[\"rooms.{{tag(room)}}.chat\"]", "[\"$O.files.{{tag(room)}}\"]", "could empty a bucket"),
         ("allow = [\"a\"]", "allow = [\"a.{{name()}}\"]", "use {{subject()}}"),
         ("allow = [\"a\"]", "allow = [\"a.{{tag(room)}}\"]", "belongs in the lists of the channel"),
         ("allow = [\"a\"], deny = []", "allow = [\"a\"]", "deny is missing"),
