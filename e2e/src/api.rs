@@ -1,11 +1,14 @@
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use crate::process::run;
-use crate::{Error, NatsServer, Process, eventually, ports, tree};
+use tokio::fs;
 
-/// How long the API may take until it answers.
+use crate::process::run;
+use crate::setup::edited;
+use crate::{Error, Log, NatsServer, Process, Setup, eventually, ports, tree};
+
+/// How long the API may take until it answers, and a command of its program until it ends.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// The API, as a child process, in its development configuration but for addresses and folders.
@@ -13,37 +16,64 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 pub struct Api {
     port: u16,
     keys: PathBuf,
+    config: PathBuf,
+    roles: PathBuf,
+    environment: Vec<[String; 2]>,
     nats_url: String,
     websocket_url: String,
+    log: Log,
     process: Option<Process>,
 }
 
+/// A command of the API's program that has ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it printed, on standard output and error.
+    pub output: String,
+}
+
 impl Api {
-    /// Chooses a port, and makes keys and configuration in `keys` for this API and `nats`.
+    /// Chooses a port, and makes configuration and keys for this API and `nats` in `folder`.
     ///
     /// # Errors
     ///
-    /// [`Error::Preparation`] if the API cannot be built or its `init` fails; [`Error::Io`] if no
-    /// port is free.
+    /// [`Error::Preparation`] if the API cannot be built or its `init` fails; [`Error::Edit`];
+    /// [`Error::Io`] if no port is free.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the programs it runs; `keys` may be left half made.
-    pub async fn init(keys: PathBuf, nats: &NatsServer) -> Result<Self, Error> {
+    /// Dropping the future ends the programs it runs; `folder` may be left half made.
+    pub async fn init(folder: &Path, nats: &NatsServer, setup: &Setup) -> Result<Self, Error> {
         let api = Self {
             port: ports::free()?,
-            keys,
+            keys: folder.join("nats-conf/generated"),
+            config: folder.join("api.toml"),
+            roles: folder.join("roles.toml"),
+            environment: setup.environment.clone(),
             nats_url: nats.client_url(),
             websocket_url: nats.websocket_url(),
+            log: Log::default(),
             process: None,
         };
-        let mut init = Command::new(tree::api_program().await?);
+        let bans = ["nats-conf/generated/bans", &folder.join("bans").display().to_string()];
+        let config = [&[bans.map(str::to_owned)], &setup.config[..]].concat();
+        for (shipped, path, edits) in [
+            ("api/config/dev.toml", &api.config, &config),
+            ("api/roles.toml", &api.roles, &setup.roles),
+        ] {
+            let text = read(&tree::root().join(shipped)).await?;
+            write(path, &edited(path, text, edits)?).await?;
+        }
+
+        let mut init = api.command().await?;
         init.arg("init").arg("--dir").arg(&api.keys);
         init.args(["--client-listen", &nats.client_address()]);
         init.args(["--websocket-listen", &nats.websocket_address()]);
         init.args(["--monitor-listen", &nats.monitor_address()]);
         init.args(["--allowed-origin", &api.url("")]);
-        run("api init", "`api init`", init.current_dir(tree::root())).await?;
+        run("api init", "`api init`", &mut init).await?;
         Ok(api)
     }
 
@@ -58,16 +88,9 @@ impl Api {
     ///
     /// Dropping the future ends the API it was starting.
     pub async fn start(&mut self) -> Result<(), Error> {
-        let mut command = Command::new(tree::api_program().await?);
-        command
-            .args(["serve", "--config", "api/config/dev.toml"])
-            .env("API_LISTEN", format!("127.0.0.1:{}", self.port))
-            .env("API_NATS_URL", &self.nats_url)
-            .env("API_KEYS_DIR", &self.keys)
-            .env("API_WEBSOCKET_URLS", &self.websocket_url)
-            .env("API_PAGE_DIR", tree::page()?)
-            .current_dir(tree::root());
-        let mut process = Process::start("api", &mut command)?;
+        let mut command = self.command().await?;
+        command.arg("serve").env("API_PAGE_DIR", tree::page()?);
+        let mut process = Process::logging("api", &mut command, &self.log)?;
         eventually(READY_WITHIN, "the API answers", async || {
             process.check()?;
             let answer = reqwest::get(self.url("/healthz")).await;
@@ -76,6 +99,66 @@ impl Api {
         .await?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Runs a command of the API's program on this API's files, as its operator would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Spawn`]; [`Error::Timeout`] if it does not end within twenty seconds. That it
+    /// fails is an answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the program.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Ran, Error> {
+        let log = Log::default();
+        let mut command = self.command().await?;
+        let mut process = Process::logging("api", command.args(arguments), &log)?;
+        let status = process.ended(READY_WITHIN).await?;
+        Ok(Ran { status, output: log.text() })
+    }
+
+    /// Replaces words of the configuration, as an editor would; the next start brings it into effect.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Edit`] if it has no such words; [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The file may be left half written.
+    pub async fn edit_config(&self, from: &str, to: &str) -> Result<(), Error> {
+        edit(&self.config, from, to).await
+    }
+
+    /// Replaces words of the roles file, as an editor would; `api roles apply` brings it into effect.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Edit`] if it has no such words; [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The file may be left half written.
+    pub async fn edit_roles(&self, from: &str, to: &str) -> Result<(), Error> {
+        edit(&self.roles, from, to).await
+    }
+
+    /// The program, told where this API's files and servers are.
+    async fn command(&self) -> Result<Command, Error> {
+        let mut command = Command::new(tree::api_program().await?);
+        command
+            .env_remove("RUST_LOG")
+            .env("API_CONFIG", &self.config)
+            .env("API_ROLES", &self.roles)
+            .env("API_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("API_NATS_URL", &self.nats_url)
+            .env("API_KEYS_DIR", &self.keys)
+            .env("API_WEBSOCKET_URLS", &self.websocket_url)
+            .envs(self.environment.iter().map(|[name, value]| (name, value)))
+            .current_dir(tree::root());
+        Ok(command)
     }
 
     /// Waits until the API says whether it is `ready`, that is, connected to NATS.
@@ -115,4 +198,22 @@ impl Api {
     pub fn keys(&self) -> &PathBuf {
         &self.keys
     }
+
+    /// What the API has printed.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+}
+
+async fn edit(path: &Path, from: &str, to: &str) -> Result<(), Error> {
+    let edits = [[from.to_owned(), to.to_owned()]];
+    write(path, &edited(path, read(path).await?, &edits)?).await
+}
+
+async fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).await.map_err(Error::io(format!("read {}", path.display())))
+}
+
+async fn write(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).await.map_err(Error::io(format!("write {}", path.display())))
 }

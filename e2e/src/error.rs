@@ -51,6 +51,14 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// A configuration does not hold the words that a test wants replaced.
+    #[error("{} has no {text:?}", .file.display())]
+    Edit {
+        /// The configuration.
+        file: PathBuf,
+        /// The words.
+        text: String,
+    },
     /// An HTTP request of the test itself failed.
     #[error(transparent)]
     Http(#[from] reqwest::Error),

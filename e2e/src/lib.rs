@@ -8,19 +8,23 @@
 mod api;
 mod browser;
 mod error;
+mod log;
 mod nats_server;
 mod ports;
 mod process;
+mod setup;
 mod stack;
 mod tab;
 mod tree;
 mod wait;
 
-pub use api::Api;
+pub use api::{Api, Ran};
 pub use browser::Browser;
 pub use error::Error;
+pub use log::Log;
 pub use nats_server::NatsServer;
 pub use process::Process;
+pub use setup::Setup;
 pub use stack::{Stack, UPDATES};
 pub use tab::{State, Tab, Verdict};
 pub use wait::eventually;

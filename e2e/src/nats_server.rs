@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Error, Process, eventually, ports, tree};
+use crate::{Error, Log, Process, eventually, ports, tree};
 
 /// How long a nats-server may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -17,6 +17,7 @@ pub struct NatsServer {
     client_port: u16,
     websocket_port: u16,
     monitor_port: u16,
+    log: Log,
     process: Option<Process>,
 }
 
@@ -32,6 +33,7 @@ impl NatsServer {
             client_port: ports::free()?,
             websocket_port: ports::free()?,
             monitor_port: ports::free()?,
+            log: Log::default(),
             process: None,
         })
     }
@@ -47,8 +49,9 @@ impl NatsServer {
     /// Dropping the future ends the server it was starting.
     pub async fn start(&mut self) -> Result<(), Error> {
         let program = nats_server_program();
+        let mut command = Command::new(program);
         let mut process =
-            Process::start("nats-server", Command::new(program).arg("-c").arg(&self.conf))?;
+            Process::logging("nats-server", command.arg("-c").arg(&self.conf), &self.log)?;
         let health = self.monitor_url("/healthz");
         eventually(READY_WITHIN, "nats-server is healthy", async || {
             process.check()?;
@@ -83,6 +86,11 @@ impl NatsServer {
             process.terminate().await?;
         }
         Ok(())
+    }
+
+    /// What the server has printed.
+    pub fn log(&self) -> String {
+        self.log.text()
     }
 
     /// Where services connect, as a `nats://` URL.
@@ -122,7 +130,8 @@ impl NatsServer {
         .await
     }
 
-    pub(crate) fn client_address(&self) -> String {
+    /// Where services connect, as `host:port`.
+    pub fn client_address(&self) -> String {
         format!("127.0.0.1:{}", self.client_port)
     }
 
@@ -130,7 +139,8 @@ impl NatsServer {
         format!("127.0.0.1:{}", self.websocket_port)
     }
 
-    pub(crate) fn monitor_address(&self) -> String {
+    /// Where the server's monitoring is, as `host:port`.
+    pub fn monitor_address(&self) -> String {
         format!("127.0.0.1:{}", self.monitor_port)
     }
 

@@ -1,11 +1,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Error, eventually};
+use crate::{Error, Log, eventually};
 
 /// How long a part may take to end after it was asked to.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -19,6 +19,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 pub struct Process {
     name: &'static str,
     child: Child,
+    relays: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -28,15 +29,23 @@ impl Process {
     ///
     /// [`Error::Spawn`] if the program is missing or may not be run.
     pub fn start(name: &'static str, command: &mut Command) -> Result<Self, Error> {
+        Self::logging(name, command, &Log::default())
+    }
+
+    /// [`Process::start`], with what the process prints kept in `log` as well.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Process::start`].
+    pub fn logging(name: &'static str, command: &mut Command, log: &Log) -> Result<Self, Error> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| Error::Spawn { name, source })?;
-        relay(name, child.stdout.take());
-        relay(name, child.stderr.take());
-        Ok(Self { name, child })
+        let relays = [relay(name, child.stdout.take(), log), relay(name, child.stderr.take(), log)];
+        Ok(Self { name, child, relays: relays.into_iter().flatten().collect() })
     }
 
     /// Fails if the process has ended.
@@ -51,7 +60,7 @@ impl Process {
         }
     }
 
-    /// Waits until the process ends by itself.
+    /// Waits until the process ends by itself, and until all that it has printed is in its log.
     ///
     /// # Errors
     ///
@@ -62,7 +71,12 @@ impl Process {
     /// Dropping the future leaves the process running.
     pub async fn ended(&mut self, within: Duration) -> Result<ExitStatus, Error> {
         let what = format!("{} ends", self.name);
-        eventually(within, &what, async || self.status()).await
+        let status = eventually(within, &what, async || self.status()).await?;
+        for relay in self.relays.drain(..) {
+            // It can only have failed by what the log's reader did.
+            let _ = relay.join();
+        }
+        Ok(status)
     }
 
     /// Ends the process with no warning (SIGKILL).
@@ -121,11 +135,16 @@ pub(crate) async fn run(
 }
 
 /// Threads rather than tasks: they inherit the test's captured output.
-fn relay(name: &'static str, output: Option<impl Read + Send + 'static>) {
-    let Some(output) = output else { return };
-    thread::spawn(move || {
+fn relay(
+    name: &'static str,
+    output: Option<impl Read + Send + 'static>,
+    log: &Log,
+) -> Option<JoinHandle<()>> {
+    let (output, log) = (output?, log.clone());
+    Some(thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             println!("[{name}] {line}");
+            log.add(&line);
         }
-    });
+    }))
 }

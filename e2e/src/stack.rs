@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::{Api, Error, NatsServer, tree};
+use crate::{Api, Error, NatsServer, Setup, tree};
 
 /// The subject that `POST /ping` publishes to and every page listens on.
 pub const UPDATES: &str = "com.scaling-ws.updates";
@@ -29,15 +29,41 @@ impl Stack {
     ///
     /// Dropping the future ends and removes everything.
     pub async fn start() -> Result<Self, Error> {
+        Self::start_with(&Setup::new()).await
+    }
+
+    /// [`Stack::start`], with another configuration.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::start`], and [`Error::Edit`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends and removes everything.
+    pub async fn start_with(setup: &Setup) -> Result<Self, Error> {
+        let mut stack = Self::prepare(setup).await?;
+        stack.nats.start().await?;
+        stack.api.start().await?;
+        stack.api.ready(true).await?;
+        Ok(stack)
+    }
+
+    /// Makes the keys and starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Api::init`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future removes everything.
+    pub async fn prepare(setup: &Setup) -> Result<Self, Error> {
         let folder = TempDir::new().map_err(Error::io("make a temporary folder"))?;
         let conf = folder.path().join("nats-conf");
         tree::copy(&tree::root().join("nats-conf"), &conf, "generated").await?;
-
-        let mut nats = NatsServer::new(conf.join("single.conf"))?;
-        let mut api = Api::init(conf.join("generated"), &nats).await?;
-        nats.start().await?;
-        api.start().await?;
-        api.ready(true).await?;
+        let nats = NatsServer::new(conf.join("single.conf"))?;
+        let api = Api::init(folder.path(), &nats, setup).await?;
         Ok(Self { nats, api, _folder: folder })
     }
 

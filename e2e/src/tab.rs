@@ -205,7 +205,16 @@ impl Tab {
         Ok(client.screenshot().await?)
     }
 
-    async fn evaluate(&self, script: &str, arguments: Vec<Value>) -> Result<Value, Error> {
+    /// Runs a script in the page and returns what it returns; a promise is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`], also for what the script throws.
+    ///
+    /// # Cancel safety
+    ///
+    /// The script may have run.
+    pub async fn evaluate(&self, script: &str, arguments: Vec<Value>) -> Result<Value, Error> {
         Ok(self.focus().await?.execute(script, arguments).await?)
     }
 
