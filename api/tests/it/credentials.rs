@@ -4,8 +4,8 @@ use nkeys::KeyPair;
 use serde_json::json;
 
 use crate::{
-    client::{Client, open_websocket},
-    nats::{Nats, PAGE_ORIGIN},
+    client::Client,
+    nats::Nats,
     service::{Api, Options, problem},
 };
 
@@ -91,111 +91,6 @@ async fn a_guest_sees_updates_and_its_own_inbox_and_nothing_else() {
     assert_eq!(send_time.len(), "2026-11-25T07:00:00.123Z".len());
     assert!(send_time.ends_with('Z') && send_time.as_bytes()[19] == b'.', "{send_time}");
     assert_eq!(payload.as_object().unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn a_guest_is_held_to_its_limits() {
-    let nats = Nats::running().await;
-    let api = Api::ready(&nats).await;
-
-    let (mut client, key) = guest(&nats, &api).await;
-    let own = key.public_key();
-    let subscriptions: String = (0..40).map(|n| format!("SUB _INBOX.{own}.{n} {n}\r\n")).collect();
-    let answers = client.round_trip(&subscriptions).await;
-    assert!(answers.iter().all(|a| a == "-ERR 'maximum subscriptions exceeded'"), "{answers:?}");
-    assert_eq!(answers.len(), 8);
-
-    let (mut client, _) = guest(&nats, &api).await;
-    client.send(&format!("PUB {UPDATES} 1025\r\n{}\r\n", "x".repeat(1025))).await;
-    let rest = client.until_closed().await;
-    assert_eq!(rest, ["-ERR 'Maximum Payload Violation'"]);
-}
-
-#[tokio::test]
-async fn the_credential_is_refused_on_the_tcp_port() {
-    let nats = Nats::running().await;
-    let api = Api::ready(&nats).await;
-    let key = KeyPair::new_user();
-    let credential = api.credential(&key.public_key()).await;
-    let mut client = Client::tcp(&nats).await;
-    let answer = client.log_in(credential["jwt"].as_str().unwrap(), &key).await;
-    assert_eq!(answer, "-ERR 'Authorization Violation'");
-}
-
-#[tokio::test]
-async fn the_credential_alone_is_not_enough() {
-    let nats = Nats::running().await;
-    let api = Api::ready(&nats).await;
-    let (owner, thief) = (KeyPair::new_user(), KeyPair::new_user());
-    let credential = api.credential(&owner.public_key()).await;
-    let mut client = Client::websocket(&nats).await;
-    let answer = client.log_in(credential["jwt"].as_str().unwrap(), &thief).await;
-    assert_eq!(answer, "-ERR 'Authorization Violation'");
-}
-
-#[tokio::test]
-async fn the_connection_ends_with_the_credential() {
-    let nats = Nats::running().await;
-    nats.edit_roles("ttl_seconds = 900", "ttl_seconds = 3");
-    let api = Api::start(&nats).await;
-    let (mut client, key) = guest(&nats, &api).await;
-    let credential = api.credential(&key.public_key()).await;
-    assert_eq!(client.until_closed().await, ["-ERR 'User Authentication Expired'"]);
-
-    // The second credential is younger by some milliseconds, and expiry is checked in seconds.
-    let jwt = credential["jwt"].as_str().unwrap();
-    crate::wait::until("the second credential expires too", || async {
-        let mut client = Client::websocket(&nats).await;
-        (client.log_in(jwt, &key).await == "-ERR 'Authorization Violation'").then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn only_listed_origins_open_a_websocket() {
-    let nats = Nats::running().await;
-    for origin in [Some(PAGE_ORIGIN), Some("http://127.0.0.1:3000"), None] {
-        assert!(open_websocket(&nats, origin).await.is_ok(), "{origin:?}");
-    }
-    for origin in ["http://evil.example", "http://localhost:3001", "https://localhost:3000"] {
-        let error = open_websocket(&nats, Some(origin)).await.err().unwrap();
-        assert!(error.to_string().contains("403"), "{origin}: {error}");
-    }
-}
-
-#[tokio::test]
-async fn keys_that_are_none_of_a_user_are_refused() {
-    let nats = Nats::provision();
-    let api = Api::start(&nats).await;
-    let good = KeyPair::new_user().public_key();
-    let seed = KeyPair::new_user().seed().unwrap();
-    let rubbish = [
-        String::new(),
-        "U".to_owned(),
-        "*".to_owned(),
-        ">".to_owned(),
-        "a b".to_owned(),
-        "é".repeat(28),
-        "\0\r\n".to_owned(),
-        "{{name()}}".to_owned(),
-        good.to_lowercase(),
-        format!("{good} "),
-        format!("{}A", &good[..55]),
-        "U".repeat(56),
-        "U".repeat(10_000),
-        KeyPair::new_account().public_key(),
-        KeyPair::new_operator().public_key(),
-        KeyPair::new_server().public_key(),
-        seed.clone(),
-    ];
-    for nkey in rubbish {
-        if nkey == good {
-            continue;
-        }
-        let body = json!({ "nkey": nkey }).to_string();
-        problem(api.post("/v1/credentials", body).await, 400, "invalid_nkey").await;
-    }
-    assert!(!api.log().contains(&seed));
 }
 
 #[tokio::test]

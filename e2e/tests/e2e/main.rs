@@ -4,9 +4,7 @@
 
 mod outages;
 mod page;
-mod permissions;
 mod updates;
-mod wire;
 
 use std::time::Duration;
 
