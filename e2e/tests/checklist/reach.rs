@@ -1,7 +1,7 @@
 //! Lines 6 to 9: how far a credential reaches.
 
 use e2e::Setup;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Insider, Person, REFUSED, Site, TestResult, Wire, assert_problem};
 
@@ -104,12 +104,16 @@ async fn c07_no_rollup_of_what_browsers_write() -> TestResult {
     Ok(())
 }
 
-/// A browser's messages are small, its subscriptions few, and the connections of the account counted.
+/// A browser's messages are small and its subscriptions few; a server takes so many connections, and
+/// an account where it is told to.
 #[tokio::test]
 async fn c08_payload_subscriptions_and_connections_are_limited() -> TestResult {
     let mut site = Site::prepare(Setup::new()).await?;
     site.change_account(|account| account.limits.conn = 4);
     site.begin().await?;
+    let varz = format!("http://{}/varz", site.nats.monitor_address());
+    let server: Value = reqwest::get(varz).await?.json().await?;
+    assert_eq!(server["max_connections"], 65_536);
     let guest = Person::guest(&site).await?;
 
     let mut wire = guest.connect(&site.nats).await;
