@@ -22,6 +22,11 @@ setup-test:
 demo:
     @exec tools/demo.sh
 
+# Run that on three nodes: end one, and its tabs go on with another
+[group('dev')]
+cluster:
+    @exec tools/demo.sh cluster
+
 # Build the page into dist/page
 [group('dev')]
 page:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks nats-conf/single.conf as it would be used: with freshly made keys, once by nats-server's
-# own check and once by a real start and stop. All of it in a temporary copy.
+# Checks each configuration of nats-conf as it would be used: with freshly made keys, once by
+# nats-server's own check and once by a real start and stop. All of it in a temporary copy.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -10,34 +10,66 @@ make_scratch
 copy_nats_conf "$scratch/nats-conf"
 
 cargo build --quiet --package api
-client=$(free_port)
-websocket=$(free_port)
-monitor=$(free_port)
-"$target_dir/debug/api" init --dir "$scratch/nats-conf/generated" \
+api=$target_dir/debug/api
+generated=$scratch/nats-conf/generated
+# Of each kind as many as there are nodes.
+nodes=(n1 n2 n3)
+client=$(free_ports 12)
+websocket=$((client + 3))
+monitor=$((client + 6))
+cluster=$((client + 9))
+"$api" init --dir "$generated" \
   --client-listen "127.0.0.1:$client" \
   --websocket-listen "127.0.0.1:$websocket" \
-  --monitor-listen "127.0.0.1:$monitor"
+  --monitor-listen "127.0.0.1:$monitor" >/dev/null
+"$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated" \
+  --client-port "$client" --websocket-port "$websocket" \
+  --monitor-port "$monitor" --cluster-port "$cluster" >/dev/null
 
-conf=$scratch/nats-conf/single.conf
-log=$scratch/nats-server.log
 # From another folder, since where the server is started must not matter.
 cd /
-nats-server -t -c "$conf" >"$log" 2>&1 || {
-  cat "$log" >&2
-  die "nats-server -t refuses single.conf"
+
+# complains LOG: true if nats-server complains of anything but plain ws://, which is meant: TLS ends at
+# a proxy.
+complains() {
+  grep -E '\[(WRN|ERR|FTL)\]' "$1" | grep -v 'Websocket not configured with TLS'
 }
 
-start_nats_server "$conf" "$log" answers_200 127.0.0.1 "$monitor" /healthz
-for port in "$client" "$websocket"; do
-  port_is_open 127.0.0.1 "$port" || {
-    cat "$log" >&2
-    die "nats-server does not listen on port $port"
-  }
-done
-kill -TERM "$nats_server_pid"
-wait "$nats_server_pid" || die "nats-server ended with status $?"
-# Plain ws:// is meant: single.conf is for one machine.
-if grep -E '\[(WRN|ERR|FTL)\]' "$log" | grep -v 'Websocket not configured with TLS'; then
-  die "nats-server complains about single.conf"
-fi
-say "single.conf: valid, starts and stops"
+# check NAME...: nats-server takes these configurations, runs with all of them at once, has every
+# listener open and ends when it is told to.
+check() {
+  local name index log port pids=()
+  for name in "$@"; do
+    log=$scratch/$(basename "$name").log
+    nats-server -t -c "$scratch/nats-conf/$name.conf" >"$log" 2>&1 || {
+      cat "$log" >&2
+      die "nats-server -t refuses $name.conf"
+    }
+    nats-server -c "$scratch/nats-conf/$name.conf" >"$log" 2>&1 &
+    pids+=("$!")
+    scratch_pids+=("$!")
+  done
+  for index in "${!pids[@]}"; do
+    log=$scratch/$(basename "${@:index+1:1}").log
+    wait_for 30 "${pids[index]}" answers_200 127.0.0.1 $((monitor + index)) /healthz || {
+      cat "$log" >&2
+      die "nats-server does not become healthy with ${*:index+1:1}.conf"
+    }
+    for port in "$client" "$websocket"; do
+      port_is_open 127.0.0.1 $((port + index)) || die "${*:index+1:1}.conf: port $port is closed"
+    done
+  done
+  # All are told before one is waited for, as the last of a cluster can't do without the others.
+  kill -TERM "${pids[@]}"
+  for index in "${!pids[@]}"; do
+    wait "${pids[index]}" || die "nats-server ended with status $?"
+    # Nodes complain while they look for each other and when they part, as is right.
+    if (($# == 1)) && complains "$scratch/$(basename "$1").log"; then
+      die "nats-server complains about $1.conf"
+    fi
+  done
+  say "$*: valid, start and stop"
+}
+
+check single
+check "${nodes[@]/#/cluster/}"

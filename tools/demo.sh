@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs the whole thing on this machine until Ctrl-C: nats-server on nats-conf/single.conf and the
-# API, which serves the page. The API is built in the dev profile, the quickest to build; what
-# travels to the browser is optimised all the same.
+# Runs the whole thing on this machine until Ctrl-C: nats-server on nats-conf/single.conf, or three of
+# them on nats-conf/cluster with `demo.sh cluster`, and the API, which serves the page. The API is
+# built in the dev profile, the quickest to build; what travels to the browser is optimised all the
+# same.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -14,14 +15,22 @@ fi
 set +m
 cd "$root"
 
+case ${1:-single} in
+  single) nodes=(single) host=localhost ;;
+  # By the address that the nodes tell each other's clients, so that none counts twice.
+  cluster) nodes=(n1 n2 n3) host=127.0.0.1 ;;
+  *) die "there is no such demo: $1" ;;
+esac
+
 logs=$target_dir/demo
-nats_pid=
+generated=nats-conf/generated
+nats_pids=()
 api_pid=
 
 # shellcheck disable=SC2317 # reached by the trap
 stop() {
   local pid deadline
-  for pid in $api_pid $nats_pid; do
+  for pid in $api_pid "${nats_pids[@]}"; do
     kill -TERM "$pid" 2>/dev/null || continue
     deadline=$((SECONDS + 10))
     while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do
@@ -46,16 +55,22 @@ check_port() {
   fi
 }
 
-check_port 4222 "nats-server (clients)"
-check_port 5000 "nats-server (websocket)"
-check_port 8222 "nats-server (monitoring)"
+for index in "${!nodes[@]}"; do
+  check_port $((4222 + index)) "nats-server (clients)"
+  check_port $((5000 + index)) "nats-server (websocket)"
+  check_port $((8222 + index)) "nats-server (monitoring)"
+  [[ ${nodes[0]} == single ]] || check_port $((6222 + index)) "nats-server (routes)"
+done
 check_port 3000 "the API"
 
 tools/setup.sh demo
 tools/page.sh
 cargo build --package api
 api=$target_dir/debug/api
-[[ -d nats-conf/generated ]] || "$api" init --dir nats-conf/generated
+[[ -d $generated ]] || "$api" init --dir "$generated"
+if [[ ${nodes[0]} != single && ! -d $generated/nodes ]]; then
+  "$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated"
+fi
 
 # launch LOG COMMAND...: in a process group of its own, so that Ctrl-C reaches this script alone and
 # the parts end in order: first the API, then the server it hangs on.
@@ -68,10 +83,25 @@ launch() {
 }
 
 mkdir -p "$logs"
-launch "$logs/nats-server.log" nats-server -c nats-conf/single.conf
-nats_pid=$!
-wait_for 20 "$nats_pid" answers_200 127.0.0.1 8222 /healthz ||
-  gave_up "nats-server did not start" "$logs/nats-server.log"
+client_urls=()
+websocket_urls=()
+for index in "${!nodes[@]}"; do
+  node=${nodes[index]}
+  conf=nats-conf/$node.conf
+  [[ $node == single ]] || conf=nats-conf/cluster/$node.conf
+  launch "$logs/$node.log" nats-server -c "$conf"
+  nats_pids+=("$!")
+  client_urls+=("nats://127.0.0.1:$((4222 + index))")
+  websocket_urls+=("ws://$host:$((5000 + index))")
+done
+for index in "${!nodes[@]}"; do
+  # The nodes of a cluster are healthy when they have found each other.
+  wait_for 30 "${nats_pids[index]}" answers_200 127.0.0.1 $((8222 + index)) /healthz ||
+    gave_up "nats-server did not start" "$logs/${nodes[index]}.log"
+done
+export API_NATS_URL API_WEBSOCKET_URLS
+API_NATS_URL=$(IFS=, && echo "${client_urls[*]}")
+API_WEBSOCKET_URLS=$(IFS=, && echo "${websocket_urls[*]}")
 launch "$logs/api.log" "$api" serve
 api_pid=$!
 wait_for 20 "$api_pid" answers_200 127.0.0.1 3000 /readyz ||
@@ -86,12 +116,25 @@ cat <<END
 
     curl -X POST localhost:3000/ping
 
+$(for index in "${!nats_pids[@]}"; do
+  printf '  nats-server %s: %s, process %s\n' \
+    "${nodes[index]}" "${websocket_urls[index]}" "${nats_pids[index]}"
+done)
   Logs: $logs
   Ctrl-C ends it all.
 END
 
-wait -n "$nats_pid" "$api_pid" || true
-if ! kill -0 "$nats_pid" 2>/dev/null; then
-  gave_up "nats-server has ended by itself" "$logs/nats-server.log"
+# A cluster goes on while one of its nodes is left.
+left=("${nats_pids[@]}")
+while kill -0 "$api_pid" 2>/dev/null && ((${#left[@]} > 0)); do
+  wait -n "$api_pid" "${left[@]}" || true
+  running=()
+  for pid in "${left[@]}"; do
+    if kill -0 "$pid" 2>/dev/null; then running+=("$pid"); fi
+  done
+  left=("${running[@]}")
+done
+if ((${#left[@]} == 0)); then
+  gave_up "nats-server has ended by itself" "$logs/${nodes[0]}.log"
 fi
 gave_up "the API has ended by itself" "$logs/api.log"

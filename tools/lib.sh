@@ -89,6 +89,19 @@ free_port() {
   echo "$port"
 }
 
+# free_ports COUNT: the first of so many such ports in a row.
+free_ports() {
+  local first port
+  while :; do
+    first=$((20000 + RANDOM % (12000 - $1)))
+    for ((port = first; port < first + $1; port++)); do
+      if port_is_open 127.0.0.1 "$port"; then continue 2; fi
+    done
+    break
+  done
+  echo "$first"
+}
+
 # http_status HOST PORT PATH: the status code of a GET, or nothing if there is no answer.
 http_status() {
   (

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod nodes;
 mod revoke;
 mod roles;
 
@@ -12,7 +13,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
-use self::{revoke::RevokeArgs, roles::RolesCommand};
+use self::{nodes::NodesCommand, revoke::RevokeArgs, roles::RolesCommand};
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
@@ -23,7 +24,7 @@ use crate::{
     },
     provision::{
         self, FreshKeys, InitRequest, PlanError, UpdateError, WriteError, keys::FreshKeysError,
-        push::PushError,
+        nodes::NodesError, push::PushError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -50,6 +51,9 @@ enum Command {
     Roles(RolesCommand),
     /// Make the tokens of users worthless, by key, and tell the running servers.
     Revoke(RevokeArgs),
+    /// The nodes of a cluster.
+    #[command(subcommand)]
+    Nodes(NodesCommand),
     /// API keys of back ends.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -161,6 +165,9 @@ pub enum CliError {
     /// The keys directory was not changed.
     #[error(transparent)]
     Update(#[from] UpdateError),
+    /// Nodes were not added, or not renewed.
+    #[error(transparent)]
+    Nodes(#[from] NodesError),
     /// The servers were not told.
     #[error(transparent)]
     Push(#[from] PushError),
@@ -184,6 +191,7 @@ impl Cli {
             Command::CheckConfig(args) => check_config(args),
             Command::Roles(command) => command.run(),
             Command::Revoke(args) => args.run(),
+            Command::Nodes(command) => command.run(),
             Command::Key(KeyCommand::New { name }) => new_key(&name),
         }
     }

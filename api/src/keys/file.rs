@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::{
     claims::{DecodeError, KeyError},
     mint::RoleName,
+    provision::nodes::CertificateError,
 };
 
 /// No file here comes near this size.
@@ -70,6 +71,9 @@ pub enum Problem {
     /// Not the token it should hold.
     #[error("it does not hold the token it should: {0}")]
     Jwt(#[source] DecodeError),
+    /// Not the key of a certificate authority.
+    #[error("it is of no use as an authority's key: {0}")]
+    Certificate(#[source] CertificateError),
     /// Not in the form of a credentials file.
     #[error("it is not a credentials file with a user's JWT and seed")]
     NotCredentials,

@@ -1,6 +1,6 @@
 //! Text of the two nats-server configuration files that are specific to a machine.
 
-use std::{fmt::Write, net::SocketAddr};
+use std::{fmt::Write, net::SocketAddr, path::Path};
 
 use crate::claims::{AccountKey, Jwt};
 
@@ -37,6 +37,42 @@ impl LocalConf<'_> {
     }
 }
 
+/// Variables for one node of a cluster, `cluster/NAME.conf`.
+pub(super) struct NodeConf<'a> {
+    pub(super) local: LocalConf<'a>,
+    pub(super) websocket_advertise: String,
+    pub(super) cluster_listen: SocketAddr,
+    pub(super) cluster_advertise: String,
+    pub(super) cluster_routes: Vec<String>,
+    pub(super) route_certificate: &'a str,
+    pub(super) route_key: &'a str,
+    pub(super) route_authority: &'a str,
+}
+
+impl NodeConf<'_> {
+    pub(super) fn render(&self) -> String {
+        let routes: Vec<String> = self.cluster_routes.iter().map(|route| quote(route)).collect();
+        format!(
+            "{}\
+             WEBSOCKET_ADVERTISE: {}\n\
+             CLUSTER_LISTEN: {}\n\
+             CLUSTER_ADVERTISE: {}\n\
+             CLUSTER_ROUTES: [{}]\n\
+             ROUTE_CERTIFICATE: {}\n\
+             ROUTE_KEY: {}\n\
+             ROUTE_AUTHORITY: {}\n",
+            self.local.render(),
+            quote(&self.websocket_advertise),
+            listen(self.cluster_listen),
+            quote(&self.cluster_advertise),
+            routes.join(", "),
+            quote(self.route_certificate),
+            quote(self.route_key),
+            quote(self.route_authority),
+        )
+    }
+}
+
 /// Operator, system account, and the accounts to start with.
 pub(super) struct AuthConf<'a> {
     pub(super) operator: &'a Jwt,
@@ -61,6 +97,11 @@ impl AuthConf<'_> {
         text.push_str("}\n");
         text
     }
+}
+
+/// A path as it can stand in the configuration.
+pub(super) fn plain_path(path: &Path) -> Option<String> {
+    path.to_str().filter(|text| !text.contains(char::is_control)).map(ToOwned::to_owned)
 }
 
 /// nats-server spells "a free port" -1.

@@ -8,12 +8,15 @@
 //! `roles`: a [`KeysDir`] is opened by one process at a time; [`apply()`](apply::apply) and the steps
 //! of [`rotate`] decide on an [`Update`], [`KeysDir::commit`] puts it in place, and [`push`] tells
 //! the running servers.
+//!
+//! `nodes`: [`nodes::add`] makes what the nodes of a cluster need beyond that.
 
 mod account;
 pub mod apply;
 mod conf;
 pub mod keys;
 pub mod keys_dir;
+pub mod nodes;
 pub mod plan;
 pub mod push;
 pub mod request;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     FreshKeys, InitRequest,
     account::{MAX_ACCOUNT_JWT_BYTES, role_key},
-    conf::{AuthConf, LocalConf},
+    conf::{AuthConf, LocalConf, plain_path},
     service_user, system_user,
 };
 use crate::{
@@ -232,10 +232,7 @@ fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<PlannedFile, PlanError> {
 }
 
 fn plain(path: &Path) -> Result<String, PlanError> {
-    path.to_str()
-        .filter(|text| !text.contains(char::is_control))
-        .map(ToOwned::to_owned)
-        .ok_or_else(|| PlanError::Path(path.to_owned()))
+    plain_path(path).ok_or_else(|| PlanError::Path(path.to_owned()))
 }
 
 #[cfg(test)]
