@@ -19,8 +19,8 @@ pub struct Api {
     config: PathBuf,
     roles: PathBuf,
     environment: Vec<[String; 2]>,
-    nats_url: String,
-    websocket_url: String,
+    nats_urls: String,
+    websocket_urls: String,
     log: Log,
     process: Option<Process>,
 }
@@ -35,7 +35,8 @@ pub struct Ran {
 }
 
 impl Api {
-    /// Chooses a port, and makes configuration and keys for this API and `nats` in `folder`.
+    /// Chooses a port, and makes configuration and keys in `folder` for this API and the servers that
+    /// it is to use; `api init` is told of the first.
     ///
     /// # Errors
     ///
@@ -45,15 +46,24 @@ impl Api {
     /// # Cancel safety
     ///
     /// Dropping the future ends the programs it runs; `folder` may be left half made.
-    pub async fn init(folder: &Path, nats: &NatsServer, setup: &Setup) -> Result<Self, Error> {
+    pub async fn init(
+        folder: &Path,
+        nats: &NatsServer,
+        others: &[NatsServer],
+        setup: &Setup,
+    ) -> Result<Self, Error> {
+        let list = |url: fn(&NatsServer) -> String| {
+            let urls: Vec<String> = std::iter::once(nats).chain(others).map(url).collect();
+            urls.join(",")
+        };
         let api = Self {
             port: ports::free()?,
             keys: folder.join("nats-conf/generated"),
             config: folder.join("api.toml"),
             roles: folder.join("roles.toml"),
             environment: setup.environment.clone(),
-            nats_url: nats.client_url(),
-            websocket_url: nats.websocket_url(),
+            nats_urls: list(NatsServer::client_url),
+            websocket_urls: list(NatsServer::websocket_url),
             log: Log::default(),
             process: None,
         };
@@ -153,9 +163,9 @@ impl Api {
             .env("API_CONFIG", &self.config)
             .env("API_ROLES", &self.roles)
             .env("API_LISTEN", format!("127.0.0.1:{}", self.port))
-            .env("API_NATS_URL", &self.nats_url)
+            .env("API_NATS_URL", &self.nats_urls)
             .env("API_KEYS_DIR", &self.keys)
-            .env("API_WEBSOCKET_URLS", &self.websocket_url)
+            .env("API_WEBSOCKET_URLS", &self.websocket_urls)
             .envs(self.environment.iter().map(|[name, value]| (name, value)))
             .current_dir(tree::root());
         Ok(command)
@@ -178,6 +188,19 @@ impl Api {
             Ok((status == expected).then_some(()))
         })
         .await
+    }
+
+    /// Asks for an update, as `curl -X POST …/ping` would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if it does not answer. A refusal is an answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request may have been carried out.
+    pub async fn ping(&self) -> Result<reqwest::Response, Error> {
+        Ok(reqwest::Client::new().post(self.url("/ping")).send().await?)
     }
 
     /// Ends the API with no warning, as a crash would.

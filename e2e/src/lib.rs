@@ -1,5 +1,5 @@
 //! What the end-to-end tests stand on: a [`Stack`] is a real nats-server on this project's
-//! `nats-conf`, with fresh keys, and the real API; a [`Browser`] is a real Chromium, and a [`Tab`]
+//! `nats-conf`, with fresh keys, and the real API, a [`Cluster`] three of them; a [`Browser`] is a real Chromium, and a [`Tab`]
 //! one of its tabs with the page in it. Nothing is simulated, each stack has ports and a folder of
 //! its own, and all of it ends with the value that stands for it.
 //!
@@ -7,6 +7,7 @@
 
 mod api;
 mod browser;
+mod cluster;
 mod error;
 mod log;
 mod nats_server;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use api::{Api, Ran};
 pub use browser::Browser;
+pub use cluster::Cluster;
 pub use error::Error;
 pub use log::Log;
 pub use nats_server::NatsServer;

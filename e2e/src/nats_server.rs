@@ -28,17 +28,21 @@ impl NatsServer {
     ///
     /// [`Error::Io`] if no port is free.
     pub fn new(conf: PathBuf) -> Result<Self, Error> {
-        Ok(Self {
-            conf,
-            client_port: ports::free()?,
-            websocket_port: ports::free()?,
-            monitor_port: ports::free()?,
-            log: Log::default(),
-            process: None,
-        })
+        Ok(Self::on(conf, ports::free()?, ports::free()?, ports::free()?))
     }
 
-    /// Starts the server and waits until it answers.
+    /// A server that will run on `conf`, which has these ports.
+    pub(crate) fn on(
+        conf: PathBuf,
+        client_port: u16,
+        websocket_port: u16,
+        monitor_port: u16,
+    ) -> Self {
+        let log = Log::default();
+        Self { conf, client_port, websocket_port, monitor_port, log, process: None }
+    }
+
+    /// Starts the server and waits until it is healthy.
     ///
     /// # Errors
     ///
@@ -48,18 +52,30 @@ impl NatsServer {
     ///
     /// Dropping the future ends the server it was starting.
     pub async fn start(&mut self) -> Result<(), Error> {
-        let program = nats_server_program();
-        let mut command = Command::new(program);
-        let mut process =
-            Process::logging("nats-server", command.arg("-c").arg(&self.conf), &self.log)?;
+        self.launch()?;
+        self.healthy().await
+    }
+
+    /// Starts the server. A node of a cluster is [`healthy`](Self::healthy) only when others are there.
+    pub(crate) fn launch(&mut self) -> Result<(), Error> {
+        let mut command = Command::new(nats_server_program());
+        let command = command.arg("-c").arg(&self.conf);
+        self.process = Some(Process::logging("nats-server", command, &self.log)?);
+        Ok(())
+    }
+
+    /// Waits until the server is healthy; ends it if it does not become so.
+    pub(crate) async fn healthy(&mut self) -> Result<(), Error> {
         let health = self.monitor_url("/healthz");
+        // Not kept while it is waited for, so that it ends with the wait.
+        let mut process = self.process.take();
         eventually(READY_WITHIN, "nats-server is healthy", async || {
-            process.check()?;
+            process.as_mut().map_or(Ok(()), Process::check)?;
             let answer = reqwest::get(&health).await;
             Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(()))
         })
         .await?;
-        self.process = Some(process);
+        self.process = process;
         Ok(())
     }
 

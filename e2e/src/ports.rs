@@ -9,6 +9,25 @@ use crate::Error;
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
+/// Takes so many ports in a row, of 127.0.0.1, that nobody listens on, and that this process has not
+/// handed out before; tells the first.
+///
+/// # Errors
+///
+/// [`Error::Io`] if there are none.
+pub(crate) fn free_in_a_row(count: u16) -> Result<u16, Error> {
+    loop {
+        let first = free()?;
+        let mut next = first;
+        while next - first + 1 < count && free()? == next + 1 {
+            next += 1;
+        }
+        if next - first + 1 == count {
+            return Ok(first);
+        }
+    }
+}
+
 /// Takes a port of 127.0.0.1 that nobody listens on, and that this process has not handed out before.
 ///
 /// # Errors

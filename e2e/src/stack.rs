@@ -63,7 +63,7 @@ impl Stack {
         let conf = folder.path().join("nats-conf");
         tree::copy(&tree::root().join("nats-conf"), &conf, "generated").await?;
         let nats = NatsServer::new(conf.join("single.conf"))?;
-        let api = Api::init(folder.path(), &nats, setup).await?;
+        let api = Api::init(folder.path(), &nats, &[], setup).await?;
         Ok(Self { nats, api, _folder: folder })
     }
 
@@ -77,7 +77,7 @@ impl Stack {
     ///
     /// The request may have been carried out.
     pub async fn ping(&self) -> Result<reqwest::Response, Error> {
-        Ok(reqwest::Client::new().post(self.api.url("/ping")).send().await?)
+        self.api.ping().await
     }
 
     /// The credentials file of the API's own user.

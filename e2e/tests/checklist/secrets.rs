@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::CONNECTED_WITHIN;
-use crate::support::{HttpServer, Person, Site, TestResult, assert_problem, settings};
+use crate::support::{HttpServer, Person, Shipped, Site, TestResult, assert_problem};
 
 /// Monitoring shows whole JWTs, so in every configuration that is shipped it listens on loopback and
 /// nowhere else.
@@ -16,14 +16,10 @@ use crate::support::{HttpServer, Person, Site, TestResult, assert_problem, setti
 async fn c17_monitoring_is_on_loopback_in_every_configuration() -> TestResult {
     // `$MONITOR_LISTEN` is what `api init` writes; it refuses all but loopback.
     let kinds = ["http", "https", "http_port", "https_port", "monitor_port", "prof_port"];
-    let mut found = 0;
-    for (file, name, value) in settings() {
-        if kinds.contains(&name.as_str()) {
-            assert_eq!((name.as_str(), value.as_str()), ("http", "$MONITOR_LISTEN"), "{file}");
-            found += 1;
-        }
+    for conf in Shipped::all() {
+        let found: Vec<_> = conf.settings().filter(|(name, _)| kinds.contains(name)).collect();
+        assert_eq!(found, [("http", "$MONITOR_LISTEN")], "{}", conf.file);
     }
-    assert!(found > 0, "no configuration has monitoring: is it still written as expected?");
 
     let site = Site::shared().await?;
     for address in ["0.0.0.0:8222", "[::]:8222", "192.0.2.1:8222"] {
@@ -112,8 +108,10 @@ async fn c18_no_log_holds_a_secret_at_any_level() -> TestResult {
     site.api.ready(true).await?;
     tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
 
-    for (file, name, value) in settings() {
-        assert!(!name.starts_with("trace") || value == "false", "{file}: {name}");
+    for conf in Shipped::all() {
+        assert_eq!(conf.values("trace"), ["false"], "{}", conf.file);
+        let others = conf.settings().filter(|(name, _)| name.starts_with("trace_"));
+        assert_eq!(others.count(), 0, "{}", conf.file);
     }
     let console = browser.console().await?.join("\n");
     let api = site.api.log();

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 use tokio_tungstenite::{accept_async, connect_async};
 
 use crate::CONNECTED_WITHIN;
-use crate::support::{HttpServer, Site, TestResult, Wire, settings, shipped};
+use crate::support::{HttpServer, Shipped, Site, TestResult, Wire, shipped};
 
 /// Beyond this machine browsers are sent to `wss://` alone: the API does not start otherwise.
 #[tokio::test]
@@ -139,16 +139,10 @@ async fn c26_a_server_that_is_too_old_is_not_used() -> TestResult {
 /// configuration that is shipped, and no offer is taken.)
 #[tokio::test]
 async fn c26_websockets_are_not_compressed() -> TestResult {
-    let settings = settings();
-    let of = |name: &str, value: &str| {
-        settings.iter().filter(|setting| setting.1 == name && setting.2 == value).count()
-    };
-    assert!(of("websocket", "{") > 0, "is a listener still configured as expected?");
-    assert_eq!(of("compression", "false"), of("websocket", "{"));
-    assert_eq!(
-        settings.iter().filter(|setting| setting.1 == "compression").count(),
-        of("websocket", "{")
-    );
+    for conf in Shipped::all() {
+        assert_eq!(conf.values("websocket"), ["{"], "{}", conf.file);
+        assert_eq!(conf.values("websocket.compression"), ["false"], "{}", conf.file);
+    }
 
     let site = Site::shared().await?;
     let mut request = site.nats.websocket_url().into_client_request().unwrap();

@@ -2,6 +2,7 @@
 //! Chromium.
 #![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
 
+mod cluster;
 mod outages;
 mod page;
 mod updates;

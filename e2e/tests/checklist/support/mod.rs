@@ -13,7 +13,7 @@ pub(crate) use http_server::{Answer, HttpServer};
 pub(crate) use insider::Insider;
 pub(crate) use issuer::{Issuer, now};
 pub(crate) use person::Person;
-pub(crate) use shipped::{settings, shipped};
+pub(crate) use shipped::{Shipped, shipped};
 pub(crate) use site::{Site, assert_problem};
 pub(crate) use wire::Wire;
 
