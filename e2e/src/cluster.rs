@@ -13,6 +13,7 @@ pub struct Cluster {
     pub nodes: Vec<NatsServer>,
     /// The API, which knows all nodes.
     pub api: Api,
+    route: String,
     // Last, so that the folder is removed after the processes that write there.
     _folder: TempDir,
 }
@@ -64,6 +65,11 @@ impl Cluster {
         }
         api.start().await?;
         api.ready(true).await?;
-        Ok(Self { nodes, api, _folder: folder })
+        Ok(Self { nodes, api, route: format!("127.0.0.1:{routes}"), _folder: folder })
+    }
+
+    /// Where other nodes find the node n1, as `host:port`.
+    pub fn route(&self) -> &str {
+        &self.route
     }
 }

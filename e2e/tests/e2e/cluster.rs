@@ -1,6 +1,8 @@
 //! Three nodes are one NATS to whoever is on any of them.
 
-use e2e::{Browser, Cluster, State, Tab, eventually};
+use std::fs;
+
+use e2e::{Browser, Cluster, NatsServer, State, Tab, eventually};
 
 use crate::{CONNECTED_WITHIN, HEALED_WITHIN, TestResult, UPDATE_WITHIN};
 
@@ -73,6 +75,60 @@ async fn every_tab_receives_on_whichever_node_it_is_and_whichever_dies() -> Test
         }
         // The other is to die next, and two at once are not to be away.
         cluster.nodes[dying].start().await?;
+    }
+    Ok(())
+}
+
+/// Only who has a certificate of the cluster's own authority becomes a node: others could read and
+/// write everything.
+#[tokio::test]
+async fn nobody_becomes_a_node_without_a_certificate_of_the_authority() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let folder = cluster.api.keys().join("nodes");
+    let strangers = cluster.api.keys().join("strangers");
+    // Keys of an installation of its own, as anybody can make them.
+    for command in ["init", "nodes add n1=127.0.0.1"] {
+        let dir = strangers.display().to_string();
+        let arguments: Vec<&str> = command.split(' ').chain(["--dir", &dir]).collect();
+        assert!(cluster.api.run(&arguments).await?.status.success(), "{command}");
+    }
+
+    let own = folder.join("n1");
+    for (name, certificate, admitted) in
+        [("stranger", strangers.join("nodes/n1"), false), ("friend", own.clone(), true)]
+    {
+        let conf = cluster.api.keys().join(format!("{name}.conf"));
+        let mut server = NatsServer::new(conf.clone())?;
+        let text = format!(
+            "server_name: {name}
+             listen: \"{}\"
+             http: \"{}\"
+             cluster {{
+               name: scaling-ws
+               listen: \"127.0.0.1:-1\"
+               routes: [\"nats-route://{}\"]
+               tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", timeout: 5 }}
+             }}",
+            server.client_address(),
+            server.monitor_address(),
+            cluster.route(),
+            certificate.join("route.pem").display(),
+            certificate.join("route.key").display(),
+            own.join("ca.pem").display(),
+        );
+        fs::write(&conf, text).expect("the folder is there");
+        server.start().await?;
+        // One is turned away by n1; the other is a route of its.
+        let what = format!("n1 has answered {name}");
+        eventually(HEALED_WITHIN, &what, async || {
+            let url = format!("http://{}/routez", cluster.nodes[0].monitor_address());
+            let routes = reqwest::get(url).await?.text().await?;
+            let is_route = routes.contains(&format!("\"remote_name\": \"{name}\""));
+            assert!(admitted || !is_route, "{name} is a node");
+            let refused = cluster.nodes[0].log().contains("failed to verify certificate");
+            Ok((if admitted { is_route } else { refused }).then_some(()))
+        })
+        .await?;
     }
     Ok(())
 }
