@@ -2,6 +2,7 @@
 
 mod revoke;
 mod roles;
+mod rotate;
 
 use std::{
     io::Write,
@@ -12,7 +13,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
-use self::{revoke::RevokeArgs, roles::RolesCommand};
+use self::{revoke::RevokeArgs, roles::RolesCommand, rotate::RotateCommand};
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
@@ -22,8 +23,8 @@ use crate::{
         roles::{RolesFileError, load as load_roles},
     },
     provision::{
-        self, FreshKeys, InitRequest, PlanError, UpdateError, WriteError, keys::FreshKeysError,
-        push::PushError,
+        self, FreshKeys, InitRequest, PlanError, RotateError, UpdateError, WriteError,
+        keys::FreshKeysError, push::PushError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -48,6 +49,9 @@ enum Command {
     /// Change the roles and their keys, and tell the running servers.
     #[command(subcommand)]
     Roles(RolesCommand),
+    /// Replace a key that `init` made, in three steps; `roles` replaces those of roles.
+    #[command(subcommand)]
+    Rotate(RotateCommand),
     /// Make the tokens of users worthless, by key, and tell the running servers.
     Revoke(RevokeArgs),
     /// API keys of back ends.
@@ -161,6 +165,9 @@ pub enum CliError {
     /// The keys directory was not changed.
     #[error(transparent)]
     Update(#[from] UpdateError),
+    /// A key was not replaced.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     /// The servers were not told.
     #[error(transparent)]
     Push(#[from] PushError),
@@ -183,6 +190,7 @@ impl Cli {
             Command::Init(args) => init(args),
             Command::CheckConfig(args) => check_config(args),
             Command::Roles(command) => command.run(),
+            Command::Rotate(command) => command.run(),
             Command::Revoke(args) => args.run(),
             Command::Key(KeyCommand::New { name }) => new_key(&name),
         }
@@ -237,8 +245,9 @@ fn init(args: InitArgs) -> Result<(), CliError> {
     provision::write(&plan)?;
     print(&format!(
         "Keys and configuration are in {}.\n\
-         operator.seed, account.seed and system-account.seed are not needed to run: keep them \
-         somewhere safer.",
+         operator.seed, account.seed and system-account.seed, and operator-signing.seed, \
+         account-signing.seed and system-account-signing.seed are not needed to run: keep them \
+         somewhere safer, the first three where nobody gets at them.",
         plan.dir.display()
     ))
 }

@@ -133,6 +133,15 @@ impl Nats {
         KeyPair::from_seed(fs::read_to_string(self.keys_dir().join(name)).unwrap().trim()).unwrap()
     }
 
+    /// Removes every key above the roles.
+    pub(crate) fn take_keys_away(&self) {
+        for name in ["operator", "account", "system-account"] {
+            for name in [format!("{name}.seed"), format!("{name}-signing.seed")] {
+                fs::remove_file(self.keys_dir().join(name)).unwrap();
+            }
+        }
+    }
+
     /// The account as it stands in the keys directory.
     pub(crate) fn account(&self) -> Claims<AccountClaims> {
         Claims::decode(fs::read_to_string(self.keys_dir().join("account.jwt")).unwrap().trim())
@@ -143,7 +152,7 @@ impl Nats {
     pub(crate) fn change_account(&self, change: impl FnOnce(&mut Claims<AccountClaims>)) {
         let mut account = self.account();
         change(&mut account);
-        let jwt = account.seal(&self.seed("operator.seed")).unwrap();
+        let jwt = account.seal(&self.seed("operator-signing.seed")).unwrap();
         let (path, conf) = (self.keys_dir().join("account.jwt"), self.keys_dir().join("auth.conf"));
         let before = fs::read_to_string(&path).unwrap();
         let text = fs::read_to_string(&conf).unwrap();

@@ -20,14 +20,14 @@ const CREDENTIALS: &str = "/v1/credentials";
 const REVOKE: &str = "/v1/revoke";
 
 /// How a service is started that bans at the word of one back end.
-struct Setting {
+pub(crate) struct Setting {
     options: Options,
     admin: String,
     stranger: String,
 }
 
 impl Setting {
-    fn new(nats: &Nats) -> Self {
+    pub(crate) fn new(nats: &Nats) -> Self {
         let (admin, element) = new_api_key("admin");
         let (stranger, other) = new_api_key("backend");
         let dir = format!("{:?}", nats.dir().join("bans").to_str().unwrap());
@@ -47,14 +47,14 @@ impl Setting {
         setting
     }
 
-    async fn start(&self, nats: &Nats) -> Api {
+    pub(crate) async fn start(&self, nats: &Nats) -> Api {
         let api = Api::start_with(nats, &self.options).await;
         api.until_status("/readyz", 200).await;
         api
     }
 
     /// Bans, again while the connection to the system account is still on its way.
-    async fn ban(&self, api: &Api, body: &Value) -> Value {
+    pub(crate) async fn ban(&self, api: &Api, body: &Value) -> Value {
         until("the ban is complete", || async {
             let response = api.post_as(REVOKE, &self.admin, body).await;
             if response.status() == 503 {

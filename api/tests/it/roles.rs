@@ -76,9 +76,7 @@ fn texts(subjects: &[&str]) -> Vec<String> {
 async fn a_member_talks_in_the_rooms_it_asked_for_and_nowhere_else() {
     let nats = Nats::running().await;
     // The keys of the roles are all that is needed.
-    for name in ["operator.seed", "account.seed", "system-account.seed"] {
-        fs::remove_file(nats.keys_dir().join(name)).unwrap();
-    }
+    nats.take_keys_away();
     let service = Signed::start(&nats).await;
     let (mut ann, ann_key, body) = service.member(&nats, &["room:7", "room:red"]).await;
     let (mut bob, bob_key, _) = service.member(&nats, &["room:7"]).await;
