@@ -20,7 +20,7 @@ use crate::{
     clock::unix_now,
     config::{
         Config, ConfigError, Origin, Overrides,
-        roles::{RolesFileError, load as load_roles},
+        roles::{RolesFileError, check as check_roles, load as load_roles},
     },
     provision::{
         self, FreshKeys, InitRequest, PlanError, RotateError, UpdateError, WriteError,
@@ -174,8 +174,8 @@ pub enum CliError {
     /// An API key could not be made.
     #[error(transparent)]
     NewApiKey(#[from] NewApiKeyError),
-    /// Standard output is closed.
-    #[error("cannot write to standard output")]
+    /// Standard output or error is closed.
+    #[error("cannot write to standard output or error")]
     Output(#[source] std::io::Error),
 }
 
@@ -264,7 +264,12 @@ fn resolve(dir: &Path) -> std::io::Result<PathBuf> {
 fn check_config(args: ConfigArgs) -> Result<(), CliError> {
     let path = args.config.clone();
     let config = args.load()?;
-    load_roles(&config.roles.file)?;
+    let (_, warnings) = check_roles(&config.roles.file)?;
+    for warning in warnings {
+        let file = config.roles.file.display();
+        writeln!(std::io::stderr().lock(), "warning: {file}: {warning}")
+            .map_err(CliError::Output)?;
+    }
     print(&format!("{} can be used.", path.display()))
 }
 
