@@ -7,6 +7,7 @@
 mod callers;
 mod claims;
 mod client;
+mod cluster;
 mod credentials;
 mod held;
 mod http;

@@ -22,7 +22,7 @@ use crate::{
 const REFUSED: &str = "-ERR 'Authorization Violation'";
 
 /// A user over TCP, as whoever has its token and its seed.
-struct User {
+pub(crate) struct User {
     jwt: String,
     key: KeyPair,
 }
@@ -36,7 +36,7 @@ impl User {
     }
 
     /// A user with all rights, signed for an account by whoever has this key.
-    fn forged(account: &AccountKey, key: &AccountPair) -> Self {
+    pub(crate) fn forged(account: &AccountKey, key: &AccountPair) -> Self {
         let pair = UserPair::from_random(std::array::from_fn(|_| fastrand::u8(..))).unwrap();
         let all = || Permission::only([">"]);
         let types = vec![ConnectionType::Standard];
@@ -53,7 +53,7 @@ impl User {
         (client, answer)
     }
 
-    async fn connect(&self, nats: &Nats) -> Client {
+    pub(crate) async fn connect(&self, nats: &Nats) -> Client {
         let (client, answer) = self.log_in(nats).await;
         assert_eq!(answer, "PONG");
         client
@@ -72,11 +72,11 @@ async fn assert_never_cut_off(setting: &Setting, api: &Api) {
     assert!(!log.contains("connection to NATS is lost"), "{log}");
 }
 
-fn system_account(nats: &Nats) -> AccountKey {
+pub(crate) fn system_account(nats: &Nats) -> AccountKey {
     nats.seed::<api::claims::Account>("system-account.seed").public().clone()
 }
 
-async fn restart(nats: &mut Nats) {
+pub(crate) async fn restart(nats: &mut Nats) {
     nats.kill();
     nats.start().await;
 }
