@@ -245,9 +245,8 @@ fn init(args: InitArgs) -> Result<(), CliError> {
     provision::write(&plan)?;
     print(&format!(
         "Keys and configuration are in {}.\n\
-         operator.seed, account.seed and system-account.seed, and operator-signing.seed, \
-         account-signing.seed and system-account-signing.seed are not needed to run: keep them \
-         somewhere safer, the first three where nobody gets at them.",
+         The seeds of operator and accounts are not needed to run: keep the *-signing.seed \
+         somewhere safer, and operator.seed, account.seed and system-account.seed offline.",
         plan.dir.display()
     ))
 }

@@ -46,7 +46,7 @@ pub enum UpdateError {
     #[error("{} does not hold the system account", .0.display())]
     NoSystemAccount(PathBuf),
     /// `auth.conf` is not what `init` wrote.
-    #[error("{} does not hold the account's JWT that account.jwt holds", .0.display())]
+    #[error("{} does not hold the account's JWT that account.jwt holds, or a later one", .0.display())]
     AuthConf(PathBuf),
     /// The roles are more than one token can tell.
     #[error(
@@ -249,16 +249,17 @@ impl KeysDir {
         now: i64,
         update: &mut Update,
     ) -> Result<(), UpdateError> {
+        let former = account.iat;
         let jwt = seal(&mut account, operator, now)?;
         update.is_to_be_pushed = true;
-        let former = file::read(&self.path.join(names::ACCOUNT_JWT))?;
         update.files.push(PlannedFile::new(names::ACCOUNT_JWT, format!("{}\n", jwt.as_str())));
         let mut conf = match AuthConfFile::read(&self.path) {
             Err(UpdateError::NoAuthConf(_)) => return Ok(()),
             conf => conf?,
         };
-        let held = conf.token(&account.sub);
-        if held.is_none_or(|held| held.as_str() != former.trim_end()) {
+        // It may be behind, if a former attempt got no further than account.jwt.
+        let held = conf.accounts().find(|held| held.sub == account.sub);
+        if held.is_none_or(|held| held.iat > former) {
             return Err(UpdateError::AuthConf(self.path.join(names::AUTH_CONF)));
         }
         conf.set_account(&account.sub, &jwt);

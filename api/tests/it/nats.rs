@@ -273,6 +273,11 @@ impl Nats {
         self.signal(Signal::CONT);
     }
 
+    /// Has the server read its configuration again.
+    pub(crate) fn reload(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }

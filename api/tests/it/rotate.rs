@@ -17,6 +17,7 @@ use crate::{
     page_of_rotation::{fail, section, succeed},
     revoke::Setting,
     service::Api,
+    wait::until,
 };
 
 const REFUSED: &str = "-ERR 'Authorization Violation'";
@@ -234,6 +235,11 @@ async fn the_operators_signing_key_is_replaced() {
 
     let said = succeed(&nats, add);
     assert!(said.contains("start each nats-server again"), "{said}");
+    nats.reload();
+    until("nats-server refuses to reload", async || {
+        nats.log().contains("not supported for TrustedOperators").then_some(())
+    })
+    .await;
     // Not before the servers know: they would take it, and not start with it.
     let files = nats.keys_dir();
     let said = fail(&nats, switch);
@@ -361,6 +367,128 @@ async fn a_directory_without_signing_keys_works_and_gets_them_by_the_first_rotat
     let api = setting.start(&nats).await;
     assert_never_cut_off(&setting, &api).await;
     stolen.assert_refused(&nats).await;
+    nats.edit_roles("max_subscriptions = 31", "max_subscriptions = 30");
+    succeed(&nats, "api roles apply --push");
+}
+
+/// Puts a file back as it was before the last command, or takes it away.
+struct Before {
+    files: Vec<(std::path::PathBuf, Vec<u8>)>,
+}
+
+impl Before {
+    fn of(nats: &Nats) -> Self {
+        let files = fs::read_dir(nats.keys_dir()).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.is_file());
+        Self { files: files.map(|path| (path.clone(), fs::read(path).unwrap())).collect() }
+    }
+
+    /// As if the last command had been cut short before it came to these files.
+    fn put_back(&self, names: &[&str]) {
+        for name in names {
+            let (path, contents) =
+                self.files.iter().find(|(path, _)| path.ends_with(name)).unwrap();
+            fs::write(path, contents).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    fn assert_same(&self, nats: &Nats) {
+        let now = Self::of(nats);
+        assert_eq!(now.files.len(), self.files.len());
+        for (path, contents) in &self.files {
+            assert_eq!(fs::read(path).unwrap(), *contents, "{}", path.display());
+        }
+    }
+}
+
+const KEYS: [&str; 5] = ["service", "system", "account", "system-account", "operator"];
+
+#[test]
+fn steps_out_of_order_are_refused_and_change_nothing() {
+    let nats = Nats::provision();
+    let before = Before::of(&nats);
+    for key in KEYS {
+        let said = fail(&nats, &format!("api rotate switch-key {key}"));
+        assert!(said.contains(&format!("`api rotate new-key {key}` makes one")), "{said}");
+        let said = fail(&nats, &format!("api rotate retire-key {key}"));
+        assert!(said.contains("no former key"), "{said}");
+        if key != "operator" {
+            let said = fail(&nats, &format!("api rotate new-key {key} --new-identity"));
+            assert!(said.contains("only the operator has"), "{said}");
+        }
+    }
+    before.assert_same(&nats);
+    for key in KEYS {
+        succeed(&nats, &format!("api rotate new-key {key}"));
+    }
+    let before = Before::of(&nats);
+    for key in KEYS {
+        for step in ["new-key", "retire-key"] {
+            let said = fail(&nats, &format!("api rotate {step} {key}"));
+            assert!(said.contains("there is a next key already"), "{said}");
+        }
+    }
+    // What the former key signs is not left behind.
+    let said = fail(&nats, "api rotate switch-key account");
+    assert!(said.contains("`api rotate switch-key service`"), "{said}");
+    before.assert_same(&nats);
+
+    for key in KEYS {
+        succeed(&nats, &format!("api rotate switch-key {key}"));
+    }
+    before.put_back(&["service.creds"]);
+    let said = fail(&nats, "api rotate retire-key account");
+    assert!(said.contains("service.creds is signed by another key"), "{said}");
+    before.put_back(&["auth.conf"]);
+    let said = fail(&nats, "api rotate retire-key operator");
+    assert!(said.contains("is signed by another key"), "{said}");
+}
+
+#[tokio::test]
+async fn a_step_that_was_cut_short_can_be_taken_again() {
+    let mut nats = Nats::provision();
+    let (service, account) = (User::of(&nats, "service.creds"), nats.account().sub);
+    let forged = User::forged(&account, &nats.seed("account-signing.seed"));
+    for (key, steps) in [
+        // The files in the order in which they are written, and then those that are removed.
+        ("service", [&["service.next.creds"][..], &["service.creds", "service.next.creds"]]),
+        (
+            "account",
+            [
+                &["account-signing.next.seed"][..],
+                &["account-signing.seed", "account-signing.next.seed"],
+            ],
+        ),
+        (
+            "operator",
+            [
+                &["operator-signing.seed", "operator-signing.next.seed"][..],
+                &["auth.conf", "operator-signing.seed", "operator-signing.next.seed"],
+            ],
+        ),
+    ] {
+        succeed(&nats, &format!("api rotate new-key {key}"));
+        for files in steps {
+            let before = Before::of(&nats);
+            succeed(&nats, &format!("api rotate switch-key {key}"));
+            before.put_back(files);
+        }
+        succeed(&nats, &format!("api rotate switch-key {key}"));
+        succeed(&nats, &format!("api rotate retire-key {key}"));
+    }
+    nats.start().await;
+    let api = Api::ready(&nats).await;
+    assert_eq!(api.ping().await.status(), 200);
+    service.assert_refused(&nats).await;
+    forged.assert_refused(&nats).await;
+    assert!(succeed(&nats, "api roles push").contains("already"));
+
+    // The account is known to the directory and not yet to the configuration.
+    let before = Before::of(&nats);
+    nats.edit_roles("max_subscriptions = 32", "max_subscriptions = 31");
+    succeed(&nats, "api roles apply");
+    before.put_back(&["auth.conf"]);
     nats.edit_roles("max_subscriptions = 31", "max_subscriptions = 30");
     succeed(&nats, "api roles apply --push");
 }

@@ -63,9 +63,14 @@ pub(super) fn switch_key(dir: &KeysDir, now: i64) -> Result<Update, RotateError>
         return Err(RotateError::Unknown { file, by: AUTH_CONF });
     };
     let mut update = Update::default();
-    let own = crate::keys::load_account(dir.path())?.sub;
+    let own = crate::keys::load_account(dir.path())?;
     let accounts: Vec<Claims<AccountClaims>> = conf.accounts().collect();
     for mut account in accounts {
+        let is_own = account.sub == own.sub;
+        if is_own && own.iat > account.iat {
+            // A former attempt got no further.
+            account = own.clone();
+        }
         if !is_trusted(&operators, &account.iss) {
             return Err(RotateError::InUse {
                 what: format!("the account {}", account.sub),
@@ -74,7 +79,7 @@ pub(super) fn switch_key(dir: &KeysDir, now: i64) -> Result<Update, RotateError>
         }
         let jwt = seal(&mut account, &next, now)?;
         conf.set_account(&account.sub, &jwt);
-        if account.sub == own {
+        if is_own {
             let text = format!("{}\n", jwt.as_str());
             update.files.push(PlannedFile::new(names::ACCOUNT_JWT, text));
         }
@@ -173,6 +178,12 @@ fn check_use(
             return Err(RotateError::InUse {
                 what: format!("the account {}", account.sub),
                 remedy: format!("`api rotate switch-key {KEY}` signs it anew"),
+            });
+        }
+        if account.nats.signing_keys.is_empty() {
+            return Err(RotateError::InUse {
+                what: format!("whatever belongs to the account {}", account.sub),
+                remedy: "it needs a signing key first".to_owned(),
             });
         }
     }
