@@ -95,11 +95,15 @@ impl App {
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         let credentials = keys::load_service(&config.keys.dir)?;
         let roles = reachable(roles::load(&config.roles.file)?, config);
-        let roles = if roles.is_empty() {
-            Roles::default()
+        // Once for all who need it: it is read from one file, and verified.
+        let account = if roles.is_empty() && !config.revoke.is_on() {
+            None
         } else {
-            let account = keys::load_account(&config.keys.dir)?;
-            keys::load_roles(&config.keys.dir, roles, &account)?
+            Some(keys::load_account(&config.keys.dir)?)
+        };
+        let roles = match &account {
+            Some(account) => keys::load_roles(&config.keys.dir, roles, account)?,
+            None => Roles::default(),
         };
         let max_payload = roles.max_payload();
         let bans = if config.revoke.is_on() || config.revoke.dir.exists() {
@@ -107,11 +111,9 @@ impl App {
         } else {
             BanList::default()
         };
-        let system = if config.revoke.is_on() {
-            let account = keys::load_account(&config.keys.dir)?.sub;
-            Some((keys::load_system(&config.keys.dir)?, account))
-        } else {
-            None
+        let system = match account.filter(|_| config.revoke.is_on()) {
+            Some(account) => Some((keys::load_system(&config.keys.dir)?, account.sub)),
+            None => None,
         };
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 

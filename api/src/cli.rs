@@ -3,6 +3,7 @@
 mod nodes;
 mod revoke;
 mod roles;
+mod rotate;
 
 use std::{
     io::Write,
@@ -13,18 +14,18 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
-use self::{nodes::NodesCommand, revoke::RevokeArgs, roles::RolesCommand};
+use self::{nodes::NodesCommand, revoke::RevokeArgs, roles::RolesCommand, rotate::RotateCommand};
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
     clock::unix_now,
     config::{
         Config, ConfigError, Origin, Overrides,
-        roles::{RolesFileError, load as load_roles},
+        roles::{RolesFileError, check as check_roles, load as load_roles},
     },
     provision::{
-        self, FreshKeys, InitRequest, PlanError, UpdateError, WriteError, keys::FreshKeysError,
-        nodes::NodesError, push::PushError,
+        self, FreshKeys, InitRequest, PlanError, RotateError, UpdateError, WriteError,
+        keys::FreshKeysError, nodes::NodesError, push::PushError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -49,6 +50,9 @@ enum Command {
     /// Change the roles and their keys, and tell the running servers.
     #[command(subcommand)]
     Roles(RolesCommand),
+    /// Replace a key that `init` made, in three steps; `roles` replaces those of roles.
+    #[command(subcommand)]
+    Rotate(RotateCommand),
     /// Make the tokens of users worthless, by key, and tell the running servers.
     Revoke(RevokeArgs),
     /// The nodes of a cluster.
@@ -168,14 +172,17 @@ pub enum CliError {
     /// Nodes were not added, or not renewed.
     #[error(transparent)]
     Nodes(#[from] NodesError),
+    /// A key was not replaced.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     /// The servers were not told.
     #[error(transparent)]
     Push(#[from] PushError),
     /// An API key could not be made.
     #[error(transparent)]
     NewApiKey(#[from] NewApiKeyError),
-    /// Standard output is closed.
-    #[error("cannot write to standard output")]
+    /// Standard output or error is closed.
+    #[error("cannot write to standard output or error")]
     Output(#[source] std::io::Error),
 }
 
@@ -190,6 +197,7 @@ impl Cli {
             Command::Init(args) => init(args),
             Command::CheckConfig(args) => check_config(args),
             Command::Roles(command) => command.run(),
+            Command::Rotate(command) => command.run(),
             Command::Revoke(args) => args.run(),
             Command::Nodes(command) => command.run(),
             Command::Key(KeyCommand::New { name }) => new_key(&name),
@@ -245,8 +253,8 @@ fn init(args: InitArgs) -> Result<(), CliError> {
     provision::write(&plan)?;
     print(&format!(
         "Keys and configuration are in {}.\n\
-         operator.seed, account.seed and system-account.seed are not needed to run: keep them \
-         somewhere safer.",
+         The seeds of operator and accounts are not needed to run: keep the *-signing.seed \
+         somewhere safer, and operator.seed, account.seed and system-account.seed offline.",
         plan.dir.display()
     ))
 }
@@ -263,7 +271,12 @@ fn resolve(dir: &Path) -> std::io::Result<PathBuf> {
 fn check_config(args: ConfigArgs) -> Result<(), CliError> {
     let path = args.config.clone();
     let config = args.load()?;
-    load_roles(&config.roles.file)?;
+    let (_, warnings) = check_roles(&config.roles.file)?;
+    for warning in warnings {
+        let file = config.roles.file.display();
+        writeln!(std::io::stderr().lock(), "warning: {file}: {warning}")
+            .map_err(CliError::Output)?;
+    }
     print(&format!("{} can be used.", path.display()))
 }
 

@@ -102,6 +102,12 @@ impl AccountClaims {
             SigningKey::Plain(_) => None,
         })
     }
+
+    /// Whether there is a signing key without a scope.
+    #[must_use]
+    pub fn has_plain_key(&self) -> bool {
+        self.signing_keys.iter().any(|key| matches!(key, SigningKey::Plain(_)))
+    }
 }
 
 impl Body for AccountClaims {

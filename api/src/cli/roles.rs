@@ -15,7 +15,7 @@ use crate::{
         KeysDir, Update, UpdateError,
         apply::apply,
         push::{Pushed, push},
-        rotate::{new_key, retire_key, switch_key},
+        rotate::role::{new_key, retire_key, switch_key},
     },
 };
 
@@ -61,7 +61,7 @@ pub(super) enum RolesCommand {
         #[command(flatten)]
         push: PushArgs,
     },
-    /// Send the account's JWT, as it stands in the keys directory, to the running servers.
+    /// Send the accounts' JWTs, as they stand in the keys directory, to the running servers.
     Push {
         #[command(flatten)]
         files: FileArgs,
@@ -72,12 +72,18 @@ pub(super) enum RolesCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
-    /// The directory that `init` wrote.
-    #[arg(long, env = "API_KEYS_DIR", default_value = "nats-conf/generated")]
-    dir: PathBuf,
+    #[command(flatten)]
+    dir: DirArgs,
     /// The roles file.
     #[arg(long, env = "API_ROLES", default_value = "api/roles.toml")]
     roles: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DirArgs {
+    /// The directory that `init` wrote.
+    #[arg(long, env = "API_KEYS_DIR", default_value = "nats-conf/generated")]
+    dir: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -120,7 +126,7 @@ impl RolesCommand {
         match self {
             Self::Apply { files, push, dry_run } => {
                 let roles = roles::load(&files.roles)?;
-                let dir = KeysDir::open(&files.dir)?;
+                let dir = files.dir.open()?;
                 let update = apply(&dir, &roles, unix_now())?;
                 if update.changes.is_empty() {
                     print(
@@ -136,12 +142,12 @@ impl RolesCommand {
                 finish(&dir, &update, &push)
             }
             Self::NewKey { role, files, push } => {
-                let dir = KeysDir::open(&files.dir)?;
+                let dir = files.dir.open()?;
                 let update = new_key(&dir, &role, unix_now())?;
                 finish(&dir, &update, &push)
             }
             Self::SwitchKey { role, files } => {
-                let dir = KeysDir::open(&files.dir)?;
+                let dir = files.dir.open()?;
                 let update = switch_key(&dir, &role)?;
                 dir.commit(&update).map_err(UpdateError::from)?;
                 tell(&update)
@@ -150,12 +156,19 @@ impl RolesCommand {
                 if when.wait {
                     wait_for_tokens(&role, &files)?;
                 }
-                let dir = KeysDir::open(&files.dir)?;
+                let dir = files.dir.open()?;
                 let update = retire_key(&dir, &role, unix_now())?;
                 finish(&dir, &update, &push)
             }
-            Self::Push { files, servers } => send(&KeysDir::open(&files.dir)?, &servers),
+            Self::Push { files, servers } => send(&files.dir.open()?, &servers),
         }
+    }
+}
+
+impl DirArgs {
+    /// The directory, for this process alone.
+    pub(super) fn open(&self) -> Result<KeysDir, UpdateError> {
+        KeysDir::open(&self.dir)
     }
 }
 
@@ -163,7 +176,7 @@ impl RolesCommand {
 fn wait_for_tokens(role: &RoleName, files: &FileArgs) -> Result<(), CliError> {
     let roles = roles::load(&files.roles)?;
     let known = roles::find(&roles, role).ok_or_else(|| UpdateError::NoRole(role.clone()))?;
-    retire_key(&KeysDir::open(&files.dir)?, role, unix_now())?;
+    retire_key(&files.dir.open()?, role, unix_now())?;
     let wait = known.ttl + Duration::from_secs(EXPIRY_SLACK);
     print(&format!("Waiting {} seconds for the tokens of the former key to end.", wait.as_secs()))?;
     thread::sleep(wait);
@@ -171,11 +184,13 @@ fn wait_for_tokens(role: &RoleName, files: &FileArgs) -> Result<(), CliError> {
 }
 
 /// Puts an update in place, says what it was, and tells the servers or says how to.
-fn finish(dir: &KeysDir, update: &Update, push: &PushArgs) -> Result<(), CliError> {
+pub(super) fn finish(dir: &KeysDir, update: &Update, push: &PushArgs) -> Result<(), CliError> {
     dir.commit(update).map_err(UpdateError::from)?;
     tell(update)?;
     if push.push {
         send(dir, &push.servers)
+    } else if !update.is_to_be_pushed {
+        Ok(())
     } else {
         print(
             "The servers do not know yet: `api roles push` tells those that run; one that starts \

@@ -128,11 +128,12 @@ fn read_inner(path: &Path) -> Result<Zeroizing<String>, Problem> {
         return Err(Problem::TooLarge);
     }
     let mut text = Zeroizing::new(String::new());
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| match error.kind() {
+    // One more than there may be, so that growing meanwhile shows.
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => Problem::NotText,
         _ => Problem::Unreadable(error),
     })?;
-    Ok(text)
+    if text.len() as u64 > MAX_BYTES { Err(Problem::TooLarge) } else { Ok(text) }
 }
 
 #[cfg(test)]

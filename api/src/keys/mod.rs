@@ -91,7 +91,11 @@ pub fn load_system(dir: &Path) -> Result<ServiceCredentials, KeyFileError> {
     load_user(&dir.join(names::SYSTEM_CREDS))
 }
 
-fn load_user(path: &Path) -> Result<ServiceCredentials, KeyFileError> {
+/// Reads a user's credentials.
+///
+/// # Errors
+/// [`KeyFileError`], which names the file.
+pub fn load_user(path: &Path) -> Result<ServiceCredentials, KeyFileError> {
     let text = file::read(path)?;
     ServiceCredentials::parse(&text).map_err(|problem| KeyFileError::new(path, problem))
 }

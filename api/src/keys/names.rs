@@ -2,12 +2,19 @@
 
 use crate::mint::RoleName;
 
-/// The operator's seed. Needed by nothing at run time; belongs off the machine.
+/// The operator's seed: signs the operator's own JWT. Needed when its signing key is replaced.
 pub const OPERATOR_SEED: &str = "operator.seed";
-/// The system account's seed: would sign users that see the servers' own events.
+/// The seed of the operator's signing key: signs accounts. Needed by nothing at run time.
+pub const OPERATOR_SIGNING_SEED: &str = "operator-signing.seed";
+/// The system account's seed. What it signs, servers refuse.
 pub const SYSTEM_ACCOUNT_SEED: &str = "system-account.seed";
-/// The account's seed: would sign users with any rights. Needed by nothing at run time.
+/// The seed of the system account's signing key: signs users that see the servers' own events.
+pub const SYSTEM_ACCOUNT_SIGNING_SEED: &str = "system-account-signing.seed";
+/// The account's seed. What it signs, servers refuse.
 pub const ACCOUNT_SEED: &str = "account.seed";
+/// The seed of the account's signing key: signs users with any rights. Needed by nothing at run
+/// time.
+pub const ACCOUNT_SIGNING_SEED: &str = "account-signing.seed";
 /// The account's JWT: holds no secret, but names what each role may do.
 pub const ACCOUNT_JWT: &str = "account.jwt";
 /// Token and seed of the service user that `serve` connects as.
@@ -28,5 +35,19 @@ pub fn role_seed(role: &RoleName) -> String {
 /// The seed that is to follow it, once nats-server knows its key.
 #[must_use]
 pub fn role_next_seed(role: &RoleName) -> String {
-    format!("role-{role}.next.seed")
+    next(&role_seed(role))
+}
+
+/// The file that is to take the place of this one.
+#[must_use]
+pub fn next(file: &str) -> String {
+    let (stem, extension) = file.rsplit_once('.').unwrap_or((file, "new"));
+    format!("{stem}.next.{extension}")
+}
+
+/// The public keys of users whose credentials were in this file and are yet to be revoked.
+#[must_use]
+pub fn former(file: &str) -> String {
+    let (stem, _) = file.rsplit_once('.').unwrap_or((file, ""));
+    format!("{stem}.former")
 }

@@ -4,7 +4,7 @@ use super::{
     KeysDir, PlannedFile, Update, UpdateError, account::role_key, keys::fresh, service_user,
 };
 use crate::{
-    claims::{AccountClaims, AccountPair, SigningKey, UserClaims},
+    claims::{AccountClaims, AccountPair, Claims, SigningKey, UserClaims},
     keys::names,
     mint::{Role, RoleName},
 };
@@ -17,16 +17,15 @@ use crate::{
 /// # Errors
 /// One variant of [`UpdateError`] for each thing that is missing or wrong.
 pub fn apply(dir: &KeysDir, roles: &[Role], now: i64) -> Result<Update, UpdateError> {
-    let operator = dir.pair(names::OPERATOR_SEED)?;
-    let mut account = dir.account(&operator)?;
+    let (operator, mut account) = dir.account()?;
     let mut update = Update::default();
     change_keys(dir, roles, &mut account.nats, &mut update)?;
     // Before what follows: only this is a change of the account.
     let account_changes = !update.changes.is_empty();
     if account_changes {
-        dir.reissue(account, &operator, now, &mut update)?;
+        dir.reissue(account.clone(), &operator, now, &mut update)?;
     }
-    change_service_user(dir, roles, now, &mut update)?;
+    change_service_user(dir, roles, &account, now, &mut update)?;
     Ok(update)
 }
 
@@ -100,16 +99,18 @@ fn new_role_key(
 fn change_service_user(
     dir: &KeysDir,
     roles: &[Role],
+    account: &Claims<AccountClaims>,
     now: i64,
     update: &mut Update,
 ) -> Result<(), UpdateError> {
-    let Some(service) = dir.service()? else { return Ok(()) };
+    let Some(service) = dir.user_if_there(names::SERVICE_CREDS)? else { return Ok(()) };
     let wanted = service_user::publish(roles);
     let has = service.claims().map(|claims: UserClaims| claims.publish);
     if has.is_ok_and(|publish| publish.as_ref() == Some(&wanted)) {
         return Ok(());
     }
-    let credentials = service_user::credentials(service.pair(), roles, now, &dir.account_pair()?)?;
+    let signer = dir.signer(account)?;
+    let credentials = service_user::credentials(service.pair(), roles, now, &signer)?;
     update.files.push(PlannedFile {
         name: names::SERVICE_CREDS.to_owned(),
         contents: credentials.format()?,

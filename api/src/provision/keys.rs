@@ -16,12 +16,18 @@ pub enum FreshKeysError {
 /// One key pair for each part of the trust chain.
 #[derive(Debug)]
 pub struct FreshKeys {
-    /// Signs the accounts.
+    /// Identity of the operator.
     pub operator: OperatorPair,
+    /// Signs the accounts.
+    pub operator_signing: OperatorPair,
     /// Identity of the system account.
     pub system_account: AccountPair,
+    /// Signs users of the system account.
+    pub system_account_signing: AccountPair,
     /// Identity of the application's account.
     pub account: AccountPair,
+    /// Signs users of the application's account that have no role.
+    pub account_signing: AccountPair,
     /// One for each role, in the order of the roles: signs users of that role only.
     pub roles: Vec<AccountPair>,
     /// Identity of the service user.
@@ -39,8 +45,11 @@ impl FreshKeys {
     pub fn generate(roles: usize) -> Result<Self, FreshKeysError> {
         Ok(Self {
             operator: fresh()?,
+            operator_signing: fresh()?,
             system_account: fresh()?,
+            system_account_signing: fresh()?,
             account: fresh()?,
+            account_signing: fresh()?,
             roles: (0..roles).map(|_| fresh()).collect::<Result<_, _>>()?,
             service: fresh()?,
             system: fresh()?,

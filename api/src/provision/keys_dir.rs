@@ -7,14 +7,12 @@ use std::{
 };
 
 use super::{
-    PlannedFile, WriteError,
-    account::MAX_ACCOUNT_JWT_BYTES,
-    keys::FreshKeysError,
-    write::{read_if_there, replace},
+    PlannedFile, UserSigner, WriteError, account::MAX_ACCOUNT_JWT_BYTES, auth_conf::AuthConfFile,
+    keys::FreshKeysError, write::replace,
 };
 use crate::{
     claims::{
-        AccountClaims, AccountPair, Claims, DecodeError, Jwt, KeyPair, OperatorPair, SignError,
+        AccountClaims, Claims, DecodeError, Jwt, KeyPair, OperatorPair, PublicKey, SignError,
         key::Role as KeyRole,
     },
     keys::{self, KeyFileError, Problem, ServiceCredentials, file, names},
@@ -38,8 +36,17 @@ pub enum UpdateError {
     /// A key file cannot be used. The operator's is needed to sign the account.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// `auth.conf` is not there.
+    #[error("{} is not there; it says whom the servers trust", .0.display())]
+    NoAuthConf(PathBuf),
+    /// The operator that the servers trust is not to be found.
+    #[error("{} does not say which operator the servers trust", .0.display())]
+    NoOperator(PathBuf),
+    /// The system account is not to be found.
+    #[error("{} does not hold the system account", .0.display())]
+    NoSystemAccount(PathBuf),
     /// `auth.conf` is not what `init` wrote.
-    #[error("{} does not hold the account's JWT that account.jwt holds", .0.display())]
+    #[error("{} does not hold the account's JWT that account.jwt holds, or a later one", .0.display())]
     AuthConf(PathBuf),
     /// The roles are more than one token can tell.
     #[error(
@@ -92,6 +99,8 @@ pub struct Update {
     pub removed: Vec<String>,
     /// What it comes to, for people; empty if nothing changes.
     pub changes: Vec<String>,
+    /// Whether running servers have to be told of an account.
+    pub is_to_be_pushed: bool,
 }
 
 /// A keys directory that nobody else changes meanwhile.
@@ -146,55 +155,116 @@ impl KeysDir {
         }
     }
 
-    /// The account's JWT, signed by the operator whose seed is here.
-    pub(super) fn account(
-        &self,
-        operator: &OperatorPair,
-    ) -> Result<Claims<AccountClaims>, KeyFileError> {
+    /// The operator's key that signs accounts, and the account's JWT, which it has signed.
+    pub(super) fn account(&self) -> Result<(OperatorPair, Claims<AccountClaims>), KeyFileError> {
         let account = keys::load_account(&self.path)?;
+        let operator = self.operator_of(&account)?;
         if account.iss != *operator.public() {
             let problem = Problem::Jwt(DecodeError::UnknownIssuer);
             return Err(KeyFileError::new(&self.path.join(names::ACCOUNT_JWT), problem));
         }
-        Ok(account)
+        Ok((operator, account))
     }
 
-    /// The service user, if it has not been taken elsewhere.
-    pub(super) fn service(&self) -> Result<Option<ServiceCredentials>, KeyFileError> {
-        match keys::load_service(&self.path) {
+    /// The operator's key that signs accounts: its own, where it has signed this one.
+    pub(super) fn operator_of(
+        &self,
+        account: &Claims<AccountClaims>,
+    ) -> Result<OperatorPair, KeyFileError> {
+        self.signing_pair(names::OPERATOR_SIGNING_SEED, names::OPERATOR_SEED, |identity| {
+            account.iss == *identity
+        })
+    }
+
+    /// Who signs users of the application's account.
+    pub(super) fn signer(
+        &self,
+        account: &Claims<AccountClaims>,
+    ) -> Result<UserSigner, KeyFileError> {
+        self.signer_by(account, names::ACCOUNT_SIGNING_SEED, names::ACCOUNT_SEED)
+    }
+
+    /// Who signs users of the system account.
+    pub(super) fn system_signer(
+        &self,
+        account: &Claims<AccountClaims>,
+    ) -> Result<UserSigner, KeyFileError> {
+        let seed = names::SYSTEM_ACCOUNT_SIGNING_SEED;
+        self.signer_by(account, seed, names::SYSTEM_ACCOUNT_SEED)
+    }
+
+    fn signer_by(
+        &self,
+        account: &Claims<AccountClaims>,
+        signing: &str,
+        identity: &str,
+    ) -> Result<UserSigner, KeyFileError> {
+        let operators = AuthConfFile::read(&self.path).and_then(|conf| conf.operators());
+        let is_strict = operators.map_or(account.nats.has_plain_key(), |operators| {
+            operators.iter().any(|operator| operator.nats.strict_signing_key_usage)
+        });
+        let pair = self.signing_pair(signing, identity, |_| !is_strict)?;
+        Ok(UserSigner::new(account.sub.clone(), pair))
+    }
+
+    /// A signing key. From a time before there were any, the identity has its place, where it may
+    /// sign; told to be missing is the signing key in any case.
+    fn signing_pair<R: KeyRole>(
+        &self,
+        signing: &str,
+        identity: &str,
+        may_sign: impl FnOnce(&PublicKey<R>) -> bool,
+    ) -> Result<KeyPair<R>, KeyFileError> {
+        match self.pair(signing) {
+            Err(missing) if matches!(missing.problem(), Problem::Missing) => {
+                let identity = self.pair_if_there(identity)?;
+                identity.filter(|pair| may_sign(pair.public())).ok_or(missing)
+            }
+            other => other,
+        }
+    }
+
+    /// The user of a credentials file.
+    pub(super) fn user(&self, name: &str) -> Result<ServiceCredentials, KeyFileError> {
+        keys::load_user(&self.path.join(name))
+    }
+
+    /// The user of a credentials file that may have been taken elsewhere.
+    pub(super) fn user_if_there(
+        &self,
+        name: &str,
+    ) -> Result<Option<ServiceCredentials>, KeyFileError> {
+        match self.user(name) {
             Err(error) if matches!(error.problem(), Problem::Missing) => Ok(None),
             other => other.map(Some),
         }
     }
 
-    /// Signs the account anew, with a later time of issue than it has, and adds the files that hold
-    /// it to the update: nats-server keeps the older of two, and goes back to the one in `auth.conf`
-    /// if it loses its own copy.
+    /// Signs the account anew and adds the files that hold it to the update: nats-server goes back to
+    /// the one in `auth.conf` if it loses its own copy.
     pub(super) fn reissue(
         &self,
         mut account: Claims<AccountClaims>,
         operator: &OperatorPair,
         now: i64,
         update: &mut Update,
-    ) -> Result<Jwt, UpdateError> {
-        account.iat = now.max(account.iat.saturating_add(1));
-        let jwt = account.seal(operator)?;
-        if jwt.as_str().len() > MAX_ACCOUNT_JWT_BYTES {
-            return Err(UpdateError::TooLarge { actual: jwt.as_str().len() });
-        }
-        let former = file::read(&self.path.join(names::ACCOUNT_JWT))?;
-        let conf = self.path.join(names::AUTH_CONF);
+    ) -> Result<(), UpdateError> {
+        let former = account.iat;
+        let jwt = seal(&mut account, operator, now)?;
+        update.is_to_be_pushed = true;
         update.files.push(PlannedFile::new(names::ACCOUNT_JWT, format!("{}\n", jwt.as_str())));
-        if let Some(text) = read_if_there(&conf)? {
-            let entry = |jwt: &str| format!("  {}: {jwt}\n", account.sub);
-            let former = entry(former.trim_end());
-            if !text.contains(&former) {
-                return Err(UpdateError::AuthConf(conf));
-            }
-            let text = text.replace(&former, &entry(jwt.as_str()));
-            update.files.push(PlannedFile::new(names::AUTH_CONF, text));
+        let mut conf = match AuthConfFile::read(&self.path) {
+            Err(UpdateError::NoAuthConf(_)) => return Ok(()),
+            conf => conf?,
+        };
+        // It may be behind, if a former attempt got no further than account.jwt.
+        let held = conf.accounts().find(|held| held.sub == account.sub);
+        if held.is_none_or(|held| held.iat > former) {
+            return Err(UpdateError::AuthConf(self.path.join(names::AUTH_CONF)));
         }
-        Ok(jwt)
+        conf.set_account(&account.sub, &jwt);
+        update.files.push(conf.to_file());
+        Ok(())
     }
 
     /// Puts an update in place. Each file is replaced in one step.
@@ -205,9 +275,18 @@ impl KeysDir {
     pub fn commit(&self, update: &Update) -> Result<(), WriteError> {
         replace(&self.path, &update.files, &update.removed)
     }
+}
 
-    /// The seed of the account itself.
-    pub(super) fn account_pair(&self) -> Result<AccountPair, KeyFileError> {
-        self.pair(names::ACCOUNT_SEED)
+/// Signs an account anew, with a later time of issue than it has: of two, nats-server keeps the later.
+pub(super) fn seal(
+    account: &mut Claims<AccountClaims>,
+    operator: &OperatorPair,
+    now: i64,
+) -> Result<Jwt, UpdateError> {
+    account.iat = now.max(account.iat.saturating_add(1));
+    let jwt = account.seal(operator)?;
+    if jwt.as_str().len() > MAX_ACCOUNT_JWT_BYTES {
+        return Err(UpdateError::TooLarge { actual: jwt.as_str().len() });
     }
+    Ok(jwt)
 }

@@ -5,7 +5,7 @@
 //! request, the time and fresh keys. Then [`write()`], which puts all of it in place in one step or
 //! not at all.
 //!
-//! `roles`: a [`KeysDir`] is opened by one process at a time; [`apply()`](apply::apply) and the steps
+//! `roles` and `rotate`: a [`KeysDir`] is opened by one process at a time; [`apply()`](apply::apply) and the steps
 //! of [`rotate`] decide on an [`Update`], [`KeysDir::commit`] puts it in place, and [`push`] tells
 //! the running servers.
 //!
@@ -13,6 +13,7 @@
 
 mod account;
 pub mod apply;
+mod auth_conf;
 mod conf;
 pub mod keys;
 pub mod keys_dir;
@@ -24,10 +25,14 @@ pub mod revoke;
 pub mod rotate;
 mod service_user;
 mod system_user;
+mod user_signer;
 pub mod write;
 
+use auth_conf::AuthConfFile;
 pub use keys::FreshKeys;
 pub use keys_dir::{KeysDir, Update, UpdateError};
 pub use plan::{Plan, PlanError, PlannedFile, plan};
 pub use request::InitRequest;
+pub use rotate::{KeyName, RotateError};
+use user_signer::UserSigner;
 pub use write::{WriteError, write};

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::{
-    FreshKeys, InitRequest,
+    FreshKeys, InitRequest, UserSigner,
     account::{MAX_ACCOUNT_JWT_BYTES, role_key},
     conf::{AuthConf, LocalConf, plain_path},
     service_user, system_user,
 };
 use crate::{
-    claims::{AccountClaims, AccountLimits, Claims, KeyPair, OperatorClaims, SignError},
+    claims::{
+        AccountClaims, AccountLimits, AccountPair, Claims, KeyPair, OperatorClaims, SignError,
+        SigningKey,
+    },
     keys::names,
 };
 
@@ -146,6 +149,9 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
 
     let mut operator = OperatorClaims::new(keys.system_account.public().clone());
     operator.assert_server_version = Some(OLDEST_SERVER.to_owned());
+    // So that whoever has an identity's seed, which can't be replaced, has nothing.
+    operator.signing_keys = vec![keys.operator_signing.public().clone()];
+    operator.strict_signing_key_usage = true;
     let operator =
         Claims::sign(keys.operator.public(), "scaling-ws", now, None, operator, &keys.operator)?;
     let system_account = Claims::sign(
@@ -153,9 +159,10 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
         "SYS",
         now,
         None,
-        AccountClaims::new(AccountLimits::core(), Vec::new()),
-        &keys.operator,
+        AccountClaims::new(AccountLimits::core(), vec![plain_key(&keys.system_account_signing)]),
+        &keys.operator_signing,
     )?;
+    let role_keys = request.roles.iter().zip(&keys.roles).map(|(r, key)| role_key(r, key.public()));
     let account = Claims::sign(
         keys.account.public(),
         "APP",
@@ -163,14 +170,9 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
         None,
         AccountClaims::new(
             app_limits(),
-            request
-                .roles
-                .iter()
-                .zip(&keys.roles)
-                .map(|(r, key)| role_key(r, key.public()))
-                .collect(),
+            role_keys.chain([plain_key(&keys.account_signing)]).collect(),
         ),
-        &keys.operator,
+        &keys.operator_signing,
     )?;
     if account.as_str().len() > MAX_ACCOUNT_JWT_BYTES {
         return Err(PlanError::TooManyRoles { actual: account.as_str().len() });
@@ -185,6 +187,9 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     }
     .render();
 
+    let signer = UserSigner::new(keys.account.public().clone(), keys.account_signing.clone());
+    let system_signer =
+        UserSigner::new(keys.system_account.public().clone(), keys.system_account_signing.clone());
     let mut files = vec![
         // First, so that no secret is ever in a repository unignored.
         PlannedFile::new(".gitignore", "*\n".to_owned()),
@@ -192,11 +197,14 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
         PlannedFile::new(names::AUTH_CONF, auth),
         PlannedFile::new(names::ACCOUNT_JWT, format!("{}\n", account.as_str())),
         seed(names::OPERATOR_SEED, &keys.operator)?,
+        seed(names::OPERATOR_SIGNING_SEED, &keys.operator_signing)?,
         seed(names::SYSTEM_ACCOUNT_SEED, &keys.system_account)?,
+        seed(names::SYSTEM_ACCOUNT_SIGNING_SEED, &keys.system_account_signing)?,
         seed(names::ACCOUNT_SEED, &keys.account)?,
+        seed(names::ACCOUNT_SIGNING_SEED, &keys.account_signing)?,
         PlannedFile {
             name: names::SERVICE_CREDS.to_owned(),
-            contents: service_user::credentials(&keys.service, &request.roles, now, &keys.account)?
+            contents: service_user::credentials(&keys.service, &request.roles, now, &signer)?
                 .format()?,
         },
         PlannedFile {
@@ -205,7 +213,7 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
                 &keys.system,
                 keys.account.public(),
                 now,
-                &keys.system_account,
+                &system_signer,
             )?
             .format()?,
         },
@@ -215,6 +223,10 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     }
 
     Ok(Plan { dir: request.dir.clone(), data_dirs: vec![jetstream_dir, resolver_dir], files })
+}
+
+fn plain_key(pair: &AccountPair) -> SigningKey {
+    SigningKey::Plain(pair.public().clone())
 }
 
 fn app_limits() -> AccountLimits {
@@ -266,8 +278,11 @@ mod tests {
     fn keys() -> FreshKeys {
         FreshKeys {
             operator: KeyPair::from_random([1; 32]).unwrap(),
+            operator_signing: KeyPair::from_random([11; 32]).unwrap(),
             system_account: KeyPair::from_random([2; 32]).unwrap(),
+            system_account_signing: KeyPair::from_random([12; 32]).unwrap(),
             account: KeyPair::from_random([3; 32]).unwrap(),
+            account_signing: KeyPair::from_random([13; 32]).unwrap(),
             service: KeyPair::from_random([5; 32]).unwrap(),
             system: KeyPair::from_random([4; 32]).unwrap(),
             roles: (0..3).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
@@ -292,7 +307,7 @@ mod tests {
         let plan = plan(&request(), &keys(), NOW).unwrap();
         let account =
             Claims::<AccountClaims>::decode(contents(&plan, names::ACCOUNT_JWT).trim()).unwrap();
-        assert_eq!(account.iss, *keys().operator.public());
+        assert_eq!(account.iss, *keys().operator_signing.public());
         assert_eq!(account.sub, *keys().account.public());
         assert!(account.nats.limits.disallow_bearer);
         assert!(account.nats.limits.disk_storage > 0);
@@ -313,7 +328,8 @@ mod tests {
         let credentials =
             ServiceCredentials::parse(&contents(&plan, names::SERVICE_CREDS)).unwrap();
         let claims = Claims::<UserClaims>::decode(credentials.jwt().as_str()).unwrap();
-        assert_eq!(claims.iss, *keys().account.public());
+        assert_eq!(claims.iss, *keys().account_signing.public());
+        assert_eq!(claims.nats.issuer_account, Some(keys().account.public().clone()));
         assert_eq!(
             claims.nats.publish,
             Some(Permission::only(["com.scaling-ws.>", "rooms.*.announce"]))

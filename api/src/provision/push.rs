@@ -4,23 +4,26 @@
 //! nats-server answers 200 to an account JWT that is older than its own and to one of a stranger
 //! operator alike, so neither is left to it.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use async_nats::{Auth, AuthError, Client, ConnectError, ConnectOptions, RequestError};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::{
-    KeysDir, UpdateError,
+    AuthConfFile, KeysDir, UpdateError,
+    auth_conf::is_trusted,
     keys::{FreshKeysError, fresh},
-    write::read_if_there,
 };
 use crate::{
     claims::{
-        AccountClaims, AccountPair, Claims, ConnectionType, DecodeError, Jwt, OperatorClaims,
+        AccountClaims, Claims, ConnectionType, DecodeError, Jwt, OperatorClaims, OperatorKey,
         Permission, SignError, UserClaims, UserPair,
     },
-    keys::{KeyFileError, ServiceCredentials, file, names},
+    keys::{KeyFileError, Problem, ServiceCredentials, file, names},
 };
 
 /// Time for the connection, and for each answer.
@@ -31,7 +34,11 @@ const SYSTEM_USER_TTL: i64 = 60;
 const LOOK_UPS: u32 = 20;
 const LOOK_UP_WAIT: Duration = Duration::from_millis(100);
 
+/// How long a server may be behind the one that answered before it.
+const QUIET: Duration = Duration::from_millis(300);
+
 const UPDATE: &str = "$SYS.REQ.CLAIMS.UPDATE";
+const PING: &str = "$SYS.REQ.SERVER.PING.VARZ";
 
 /// The servers were not told, or did not take it.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +48,28 @@ pub enum PushError {
     Update(#[from] UpdateError),
     /// There is nobody to be at the servers.
     #[error(
-        "nobody may tell the servers: neither is system-account.seed in {0}, nor was \
+        "nobody may tell the servers: neither is system-account-signing.seed in {0}, nor was \
          --system-creds given"
     )]
     NoSystemUser(std::path::PathBuf),
-    /// The operator that the servers trust is not to be found.
-    #[error("auth.conf does not say which operator the servers trust")]
-    NoOperator,
-    /// The account's JWT is not signed by that operator.
+    /// The account's JWT is not signed by the operator that the servers are to trust.
     #[error("the account's JWT cannot be sent: {0}")]
     Account(#[source] DecodeError),
+    /// A server does not trust the key that signed the account: once it starts again, it would not
+    /// know the account.
+    #[error(
+        "the server {server} does not trust the operator's key {key} yet; start it again with the \
+         present auth.conf"
+    )]
+    Untrusted {
+        /// The server's name.
+        server: String,
+        /// The key.
+        key: OperatorKey,
+    },
+    /// The servers could not be asked whom they trust.
+    #[error("the servers could not be asked whom they trust")]
+    Ask,
     /// No connection.
     #[error("the servers cannot be reached")]
     Connect(#[source] ConnectError),
@@ -100,14 +119,16 @@ pub enum Pushed {
     AlreadyThere,
 }
 
-/// Sends the account's JWT to the servers at these addresses and waits until they have it.
+/// Sends the account's JWT, and those of the other accounts in `auth.conf`, to the servers at these
+/// addresses and waits until they have them.
 ///
 /// `system` is a user of the system account; without one, a user is made for a minute from the
-/// system account's seed. `now` is in Unix seconds.
+/// system account's signing key. `now` is in Unix seconds.
 ///
 /// # Errors
-/// One variant of [`PushError`] for each step that can fail. Nothing was sent unless it is
-/// [`PushError::Request`], [`PushError::NoAnswer`], [`PushError::Refused`] or [`PushError::NotTaken`].
+/// One variant of [`PushError`] for each step that can fail. Nothing was sent of the account that it
+/// is about unless it is [`PushError::Request`], [`PushError::NoAnswer`], [`PushError::Refused`] or
+/// [`PushError::NotTaken`].
 ///
 /// # Cancel safety
 /// Cancelling leaves it open whether the servers have taken it; pushing again tells.
@@ -118,54 +139,53 @@ pub async fn push(
     now: i64,
 ) -> Result<Pushed, PushError> {
     let text = file::read(&dir.path().join(names::ACCOUNT_JWT))?;
-    let operator = operator(dir.path())?;
-    let account = Claims::<AccountClaims>::decode_trusted(text.trim_end(), now, |issuer| {
-        *issuer == operator.sub || operator.nats.signing_keys.contains(issuer)
+    let conf = AuthConfFile::read(dir.path())?;
+    let operators = conf.operators()?;
+    let own = Claims::<AccountClaims>::decode_trusted(text.trim_end(), now, |issuer| {
+        is_trusted(&operators, issuer)
     })
     .map_err(PushError::Account)?;
-    let jwt = Jwt::from_trusted(text.trim_end().to_owned());
+    let mut accounts = vec![(own, Jwt::from_trusted(text.trim_end().to_owned()))];
+    for account in conf.accounts() {
+        let is_new = account.sub != accounts[0].0.sub && is_trusted(&operators, &account.iss);
+        if let Some(jwt) = conf.token(&account.sub).filter(|_| is_new) {
+            accounts.push((account, jwt));
+        }
+    }
     let system = match system {
         Some(system) => system,
-        None => system_user(dir, &account, now)?,
+        None => system_user(dir, &conf, &accounts, now)?,
     };
     let client = connect(urls, system).await?;
-    let pushed = update(&client, &account, &jwt).await;
+    let pushed = update_all(&client, &accounts).await;
     // What was to be said has been answered; a connection that fails to end is no failure.
     let _ = client.drain().await;
     pushed
 }
 
-/// The operator in `auth.conf`.
-fn operator(dir: &Path) -> Result<Claims<OperatorClaims>, PushError> {
-    let text = read_if_there(&dir.join(names::AUTH_CONF))
-        .map_err(UpdateError::from)?
-        .ok_or(PushError::NoOperator)?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("operator: "))
-        .and_then(|jwt| Claims::decode(jwt.trim()).ok())
-        .ok_or(PushError::NoOperator)
-}
-
-/// A user that may tell of this account, and ask for it, for a minute.
+/// A user that may tell of these accounts, and ask for them, for a minute.
 fn system_user(
     dir: &KeysDir,
-    account: &Claims<AccountClaims>,
+    conf: &AuthConfFile,
+    accounts: &[(Claims<AccountClaims>, Jwt)],
     now: i64,
 ) -> Result<ServiceCredentials, PushError> {
-    let issuer: AccountPair = dir
-        .pair_if_there(names::SYSTEM_ACCOUNT_SEED)?
-        .ok_or_else(|| PushError::NoSystemUser(dir.path().to_owned()))?;
+    let signer =
+        dir.system_signer(&conf.system_account()?).map_err(|error| match error.problem() {
+            Problem::Missing => PushError::NoSystemUser(dir.path().to_owned()),
+            _ => error.into(),
+        })?;
     let user: UserPair = fresh()?;
+    let mut publish = vec![UPDATE.to_owned(), PING.to_owned()];
+    publish.extend(accounts.iter().map(|(account, _)| look_up_subject(account)));
     let claims = UserClaims::new(
-        Permission::only([UPDATE.to_owned(), look_up_subject(account)]),
+        Permission::only(publish),
         Permission::only([format!("_INBOX.{}.>", user.public())]),
         8,
         crate::claims::NO_LIMIT,
         vec![ConnectionType::Standard],
     );
-    let expires = Some(now + SYSTEM_USER_TTL);
-    let jwt = Claims::sign(user.public(), "api roles", now, expires, claims, &issuer)?;
-    Ok(ServiceCredentials::new(jwt, user))
+    Ok(signer.sign(user, "api roles", now, Some(now + SYSTEM_USER_TTL), claims)?)
 }
 
 fn look_up_subject(account: &Claims<AccountClaims>) -> String {
@@ -197,21 +217,39 @@ async fn connect(urls: &[Url], user: ServiceCredentials) -> Result<Client, PushE
     .map_err(PushError::Connect)
 }
 
+async fn update_all(
+    client: &Client,
+    accounts: &[(Claims<AccountClaims>, Jwt)],
+) -> Result<Pushed, PushError> {
+    let mut pushed = Pushed::AlreadyThere;
+    for (account, jwt) in accounts {
+        if update(client, account, jwt).await? == Pushed::Taken {
+            pushed = Pushed::Taken;
+        }
+    }
+    Ok(pushed)
+}
+
 async fn update(
     client: &Client,
     account: &Claims<AccountClaims>,
     jwt: &Jwt,
 ) -> Result<Pushed, PushError> {
+    let mut is_known_issuer = false;
     match look_up(client, account).await? {
         Some(text) if text == jwt.as_str() => return Ok(Pushed::AlreadyThere),
         Some(text) => {
-            if let Ok(theirs) = Claims::<AccountClaims>::decode(&text)
-                && theirs.iat >= account.iat
-            {
-                return Err(PushError::Older { ours: account.iat, theirs: theirs.iat });
+            if let Ok(theirs) = Claims::<AccountClaims>::decode(&text) {
+                if theirs.iat >= account.iat {
+                    return Err(PushError::Older { ours: account.iat, theirs: theirs.iat });
+                }
+                is_known_issuer = theirs.iss == account.iss;
             }
         }
         None => {}
+    }
+    if !is_known_issuer {
+        check_trust(client, &account.iss).await?;
     }
     let answer = request(client, UPDATE.to_owned(), jwt.as_str().to_owned()).await?;
     if let Some(reason) = refusal(&answer) {
@@ -225,6 +263,45 @@ async fn update(
         sleep(LOOK_UP_WAIT).await;
     }
     Err(PushError::NotTaken)
+}
+
+/// What a server says of itself, as far as it matters here.
+#[derive(Deserialize)]
+struct Status {
+    server: ServerName,
+    data: Trust,
+}
+
+#[derive(Deserialize)]
+struct ServerName {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Trust {
+    #[serde(default, rename = "trusted_operators_claim")]
+    operators: Vec<Claims<OperatorClaims>>,
+}
+
+/// Whether every server trusts a key to sign accounts. They would take an account that it has signed
+/// in any case, and not know it any more when they start again.
+async fn check_trust(client: &Client, key: &OperatorKey) -> Result<(), PushError> {
+    let inbox = client.new_inbox();
+    let mut answers = client.subscribe(inbox.clone()).await.map_err(|_| PushError::Ask)?;
+    client.publish_with_reply(PING, inbox, Bytes::new()).await.map_err(|_| PushError::Ask)?;
+    let mut wait = DEADLINE;
+    loop {
+        let Ok(answer) = timeout(wait, answers.next()).await else {
+            // How many servers there are is not known: silence means that all have answered.
+            return if wait == QUIET { Ok(()) } else { Err(PushError::NoAnswer) };
+        };
+        let answer = answer.ok_or(PushError::Ask)?;
+        let status: Status = serde_json::from_slice(&answer.payload).map_err(|_| PushError::Ask)?;
+        if !is_trusted(&status.data.operators, key) {
+            return Err(PushError::Untrusted { server: status.server.name, key: key.clone() });
+        }
+        wait = QUIET;
+    }
 }
 
 /// Why the servers did not take it, if they say so.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{KeysDir, Update, UpdateError};
-use crate::{claims::UserKey, config::roles::MAX_TTL_SECONDS, keys::names};
+use crate::{claims::UserKey, config::roles::MAX_TTL_SECONDS};
 
 /// Names each of these users in the account's JWT: a token that was issued at or before the time
 /// that stands with it, in Unix seconds, no longer counts. A time is only ever moved on. Nothing is
@@ -23,8 +23,7 @@ pub fn revoke(
     prune: bool,
     now: i64,
 ) -> Result<Update, UpdateError> {
-    let operator = dir.pair(names::OPERATOR_SEED)?;
-    let mut account = dir.account(&operator)?;
+    let (operator, mut account) = dir.account()?;
     let mut update = Update::default();
     let revocations = &mut account.nats.revocations;
     if prune {

@@ -1,9 +1,8 @@
 //! The user that `serve` connects as.
 
+use super::UserSigner;
 use crate::{
-    claims::{
-        AccountPair, Claims, ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair,
-    },
+    claims::{ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair},
     keys::ServiceCredentials,
     mint::{CallerRule, Role},
 };
@@ -19,7 +18,7 @@ pub(super) fn credentials(
     user: &UserPair,
     roles: &[Role],
     now: i64,
-    account: &AccountPair,
+    signer: &UserSigner,
 ) -> Result<ServiceCredentials, SignError> {
     let key = user.public();
     let claims = UserClaims::new(
@@ -29,8 +28,7 @@ pub(super) fn credentials(
         NO_LIMIT,
         vec![ConnectionType::Standard],
     );
-    let jwt = Claims::sign(key, "api", now, None, claims, account)?;
-    Ok(ServiceCredentials::new(jwt, user.clone()))
+    signer.sign(user.clone(), "api", now, None, claims)
 }
 
 /// Its own subjects, and those that a back end may have it publish. Which back end may have it

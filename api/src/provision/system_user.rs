@@ -1,10 +1,8 @@
 //! The user that `serve` ends connections as.
 
+use super::UserSigner;
 use crate::{
-    claims::{
-        AccountKey, AccountPair, Claims, ConnectionType, NO_LIMIT, Permission, SignError,
-        UserClaims, UserPair,
-    },
+    claims::{AccountKey, ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair},
     keys::ServiceCredentials,
 };
 
@@ -17,7 +15,7 @@ pub(super) fn credentials(
     user: &UserPair,
     account: &AccountKey,
     now: i64,
-    system_account: &AccountPair,
+    signer: &UserSigner,
 ) -> Result<ServiceCredentials, SignError> {
     let key = user.public();
     let claims = UserClaims::new(
@@ -30,6 +28,5 @@ pub(super) fn credentials(
         NO_LIMIT,
         vec![ConnectionType::Standard],
     );
-    let jwt = Claims::sign(key, "api system", now, None, claims, system_account)?;
-    Ok(ServiceCredentials::new(jwt, user.clone()))
+    signer.sign(user.clone(), "api system", now, None, claims)
 }

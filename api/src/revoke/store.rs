@@ -44,6 +44,9 @@ pub(super) enum BanFileProblem {
         /// The bits that must not be set.
         closed: u32,
     },
+    /// Larger than anything this program writes. A part of it would lift the bans of the rest.
+    #[error("it is larger than {MAX_BYTES} bytes")]
+    TooLarge,
     /// Another process has it.
     #[error("another `api` uses it")]
     Busy,
@@ -116,9 +119,13 @@ fn read(path: &Path) -> Result<Option<String>, BanFileProblem> {
     };
     // Of the opened file, not of the path: what is checked is what is read.
     check_mode(&file, FILE_TOO_OPEN)?;
+    if file.metadata()?.len() > MAX_BYTES {
+        return Err(BanFileProblem::TooLarge);
+    }
     let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text)?;
-    Ok(Some(text))
+    // One more than there may be, so that growing meanwhile shows.
+    file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES { Err(BanFileProblem::TooLarge) } else { Ok(Some(text)) }
 }
 
 fn check_mode(file: &File, closed: u32) -> Result<(), BanFileProblem> {
@@ -131,4 +138,22 @@ fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
         OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
     file.write_all(contents)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_and_not_cut() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(&root.path().join("bans")).unwrap();
+        let file = store.append("a").unwrap();
+        file.set_len(MAX_BYTES + 1).unwrap();
+        let error = store.read("a").unwrap_err();
+        assert!(matches!(error.problem, BanFileProblem::TooLarge), "{error}");
+        // All zeroes, which are text.
+        file.set_len(5).unwrap();
+        assert_eq!(store.read("a").unwrap().unwrap(), "\0\0\0\0\0");
+    }
 }

@@ -3,10 +3,10 @@
 use std::fs;
 
 use api::claims::{
-    AccountClaims, AccountLimits, AccountPair, AuthorizationRequest, AuthorizationResponse, Claims,
-    ConnectionType, ExternalAuthorization, JetStreamLimits, Jwt, NO_LIMIT, OperatorClaims,
-    OperatorPair, Permission, ResponsePermission, SigningKey, UserClaims, UserPair, UserScope,
-    UserTemplate,
+    Account, AccountClaims, AccountLimits, AccountPair, AuthorizationRequest,
+    AuthorizationResponse, Claims, ConnectionType, ExternalAuthorization, JetStreamLimits, Jwt,
+    NO_LIMIT, OperatorClaims, OperatorPair, Permission, ResponsePermission, SigningKey, UserClaims,
+    UserPair, UserScope, UserTemplate,
     account::{ClusterTraffic, MessageTrace},
     exports::{
         ByHeaders, Export, Import, ResponseType, Sampling, ServiceLatency, ShareType,
@@ -25,6 +25,12 @@ fn fresh<R: api::claims::key::Role>() -> api::claims::KeyPair<R> {
 
 fn nkey(user: &UserPair) -> KeyPair {
     KeyPair::from_seed(&user.seed().unwrap()).unwrap()
+}
+
+/// A user of the application's account, to be signed by its signing key.
+fn of_account(nats: &Nats, mut body: UserClaims) -> UserClaims {
+    body.issuer_account = Some(nats.account().sub);
+    body
 }
 
 /// A user with rights of its own, over TCP.
@@ -51,7 +57,7 @@ async fn nats_server_takes_an_operator_with_every_field() {
     let operator: OperatorPair = nats.seed("operator.seed");
     let signing_key: OperatorPair = fresh();
     let account = nats.account();
-    let system = nats.seed::<api::claims::Account>("system-account.seed");
+    let system = nats.seed::<Account>("system-account.seed");
     let mut body = OperatorClaims::new(system.public().clone());
     body.signing_keys = vec![signing_key.public().clone()];
     body.operator_service_urls = vec!["nats://127.0.0.1:4222".to_owned()];
@@ -99,8 +105,9 @@ async fn nats_server_takes_an_operator_with_every_field() {
 #[tokio::test]
 async fn nats_server_takes_an_account_with_every_field() {
     let mut nats = Nats::provision();
-    let operator: OperatorPair = nats.seed("operator.seed");
-    let (other, plain): (AccountPair, AccountPair) = (fresh(), fresh());
+    let operator: OperatorPair = nats.seed("operator-signing.seed");
+    let (other, others_key, plain): (AccountPair, AccountPair, AccountPair) =
+        (fresh(), fresh(), fresh());
     let (revoked, user): (UserPair, UserPair) = (fresh(), fresh());
 
     let export = Export {
@@ -123,7 +130,7 @@ async fn nats_server_takes_an_account_with_every_field() {
     };
     let mut theirs = AccountClaims::new(
         AccountLimits { exports: 1, wildcards: true, ..AccountLimits::core() },
-        Vec::new(),
+        vec![SigningKey::Plain(others_key.public().clone())],
     );
     theirs.exports = vec![export];
     let theirs = Claims::sign(other.public(), "OTHER", now(), None, theirs, &operator).unwrap();
@@ -193,21 +200,21 @@ async fn nats_server_takes_an_account_with_every_field() {
     nats.start().await;
 
     // Both keys of the account sign for it, and what it revokes is revoked.
-    let mut by_signing_key = everything();
-    by_signing_key.issuer_account = Some(nats.account().sub);
-    let jwt = sign(&user, by_signing_key, &plain);
+    let jwt = sign(&user, of_account(&nats, everything()), &plain);
     let (mut client, answer) = log_in(&nats, &jwt, &user).await;
     assert_eq!(answer, "PONG", "{}", nats.log());
     assert!(!nats.log().contains("validation issues"), "{}", nats.log());
-    let account: AccountPair = nats.seed("account.seed");
-    let jwt = sign(&revoked, everything(), &account);
+    let account: AccountPair = nats.seed("account-signing.seed");
+    let jwt = sign(&revoked, of_account(&nats, everything()), &account);
     assert_eq!(log_in(&nats, &jwt, &revoked).await.1, REFUSED);
 
     // The mapping renames, and the import reaches the other account's service.
     let heard = client.round_trip("SUB to 1\r\nPUB from 2\r\nhi\r\n").await;
     assert_eq!(heard, ["MSG to 1 2\nhi"]);
     let service: UserPair = fresh();
-    let jwt = sign(&service, everything(), &other);
+    let mut body = everything();
+    body.issuer_account = Some(other.public().clone());
+    let jwt = sign(&service, body, &others_key);
     let (mut service, answer) = log_in(&nats, &jwt, &service).await;
     assert_eq!(answer, "PONG");
     service.round_trip("SUB theirs.> 1\r\n").await;
@@ -224,9 +231,9 @@ async fn nats_server_takes_an_account_with_every_field() {
 #[tokio::test]
 async fn nats_server_takes_a_user_with_every_field_and_keeps_to_it() {
     let nats = Nats::running().await;
-    let account: AccountPair = nats.seed("account.seed");
+    let account: AccountPair = nats.seed("account-signing.seed");
     let full = || {
-        let mut body = everything();
+        let mut body = of_account(&nats, everything());
         body.publish = Some(Permission { allow: vec!["a.>".into()], deny: vec!["a.b".into()] });
         body.responses = Some(ResponsePermission { max: 1, ttl: 60_000_000_000 });
         body.src = vec!["127.0.0.0/8".to_owned()];
@@ -267,7 +274,9 @@ async fn nats_server_takes_a_user_with_every_field_and_keeps_to_it() {
     refused(|claims| claims.nbf = Some(now() + 60)).await;
     // An account that is not there.
     let stranger: AccountPair = fresh();
-    assert_eq!(log_in(&nats, &sign(&user, full(), &stranger), &user).await.1, REFUSED);
+    let mut body = full();
+    body.issuer_account = None;
+    assert_eq!(log_in(&nats, &sign(&user, body, &stranger), &user).await.1, REFUSED);
 }
 
 /// A server whose account has a role made for the test, and the role's key.
@@ -399,9 +408,9 @@ async fn nats_server_asks_and_takes_the_answers_of_an_authorization_service() {
         };
     });
     nats.start().await;
-    let account: AccountPair = nats.seed("account.seed");
+    let (account, id) = (nats.seed::<Account>("account-signing.seed"), nats.account().sub);
     let guest: AccountPair = nats.seed("role-guest.seed");
-    let jwt = sign(&service, everything(), &account);
+    let jwt = sign(&service, of_account(&nats, everything()), &account);
     let (mut service, answer) = log_in(&nats, &jwt, &service).await;
     assert_eq!(answer, "PONG");
     service.round_trip("SUB $SYS.REQ.USER.AUTH 1\r\n").await;
@@ -421,7 +430,7 @@ async fn nats_server_asks_and_takes_the_answers_of_an_authorization_service() {
             let (line, token) = asked.split_once('\n').unwrap();
             let request =
                 Claims::<AuthorizationRequest>::decode_trusted(token, now(), |_| true).unwrap();
-            assert_eq!(request.sub, *account.public());
+            assert_eq!(request.sub, id);
             assert_eq!(request.aud.as_deref(), Some("nats-authorization-request"));
             assert_eq!(request.iss, request.nats.server_id.id);
             assert_eq!(request.nats.server_id.name, "single");
@@ -429,7 +438,7 @@ async fn nats_server_asks_and_takes_the_answers_of_an_authorization_service() {
             assert_eq!(request.nats.connect_opts.jwt.as_deref(), Some(jwt.as_str()));
 
             let body = if admitted {
-                let body = UserClaims::scoped(account.public().clone(), Vec::new());
+                let body = UserClaims::scoped(id.clone(), Vec::new());
                 let (key, name) = (&request.nats.user_nkey, "admitted");
                 let user = Claims::sign(key, name, now(), Some(now() + 60), body, &guest).unwrap();
                 AuthorizationResponse::admit(&user)

@@ -17,10 +17,11 @@ impl Insider {
     pub(crate) async fn connect(nats: &Nats) -> Self {
         let key = Arc::new(KeyPair::new_user());
         let all = || Permission::only([">"]);
-        let claims =
+        let mut claims =
             UserClaims::new(all(), all(), NO_LIMIT, NO_LIMIT, vec![ConnectionType::Standard]);
         let user = UserKey::parse(&key.public_key()).unwrap();
-        let account = nats.seed("account.seed");
+        claims.issuer_account = Some(nats.account().sub);
+        let account = nats.seed("account-signing.seed");
         let jwt = Claims::sign(&user, "insider", now(), None, claims, &account).unwrap();
         let sign = move |nonce: Vec<u8>| {
             let key = Arc::clone(&key);

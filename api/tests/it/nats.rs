@@ -81,6 +81,54 @@ impl Nats {
         nats
     }
 
+    /// Another server with the same keys, in a directory of its own.
+    fn sibling(&self) -> Self {
+        let other = Self::unprovisioned();
+        fs::create_dir_all(other.keys_dir().join("data/jetstream")).unwrap();
+        fs::create_dir_all(other.keys_dir().join("data/accounts")).unwrap();
+        let local = fs::read_to_string(self.keys_dir().join("local.conf")).unwrap();
+        let mut text =
+            local.replace(self.dir.path().to_str().unwrap(), other.dir.path().to_str().unwrap());
+        let monitor = local.lines().find(|line| line.starts_with("MONITOR_LISTEN")).unwrap();
+        text = text.replace(monitor, &format!("MONITOR_LISTEN: \"127.0.0.1:{}\"", free_port()));
+        for (ours, theirs) in
+            [(self.client_port, other.client_port), (self.websocket_port, other.websocket_port)]
+        {
+            text = text.replace(&format!(":{ours}\""), &format!(":{theirs}\""));
+        }
+        fs::write(other.keys_dir().join("local.conf"), text).unwrap();
+        self.copy_trust_to(&other);
+        other
+    }
+
+    /// Copies whom the server trusts to another of its cluster.
+    pub(crate) fn copy_trust_to(&self, other: &Self) {
+        let (from, to) = (self.keys_dir().join("auth.conf"), other.keys_dir().join("auth.conf"));
+        fs::copy(from, to).unwrap();
+    }
+
+    /// Running servers of one cluster. The first has the keys.
+    pub(crate) async fn cluster<const N: usize>() -> [Self; N] {
+        let first = Self::provision();
+        let ports: [u16; N] = std::array::from_fn(|_| free_port());
+        let routes: Vec<_> =
+            ports.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
+        let routes = routes.join(", ");
+        let mut nodes: Vec<Self> = (1..N).map(|_| first.sibling()).collect();
+        nodes.insert(0, first);
+        for (at, (node, port)) in nodes.iter_mut().zip(ports).enumerate() {
+            let text = fs::read_to_string(node.conf()).unwrap();
+            let text =
+                text.replace("server_name: \"single\"", &format!("server_name: \"n{}\"", at + 1));
+            let cluster = format!(
+                "cluster {{ name: test, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
+            );
+            fs::write(node.conf(), text + &cluster).unwrap();
+            node.start().await;
+        }
+        nodes.try_into().ok().unwrap()
+    }
+
     /// Runs `api init` with this server's ports.
     pub(crate) fn init(&self) -> Output {
         Command::new(env!("CARGO_BIN_EXE_api"))
@@ -133,6 +181,15 @@ impl Nats {
         KeyPair::from_seed(fs::read_to_string(self.keys_dir().join(name)).unwrap().trim()).unwrap()
     }
 
+    /// Removes every key above the roles.
+    pub(crate) fn take_keys_away(&self) {
+        for name in ["operator", "account", "system-account"] {
+            for name in [format!("{name}.seed"), format!("{name}-signing.seed")] {
+                fs::remove_file(self.keys_dir().join(name)).unwrap();
+            }
+        }
+    }
+
     /// The account as it stands in the keys directory.
     pub(crate) fn account(&self) -> Claims<AccountClaims> {
         Claims::decode(fs::read_to_string(self.keys_dir().join("account.jwt")).unwrap().trim())
@@ -143,7 +200,7 @@ impl Nats {
     pub(crate) fn change_account(&self, change: impl FnOnce(&mut Claims<AccountClaims>)) {
         let mut account = self.account();
         change(&mut account);
-        let jwt = account.seal(&self.seed("operator.seed")).unwrap();
+        let jwt = account.seal(&self.seed("operator-signing.seed")).unwrap();
         let (path, conf) = (self.keys_dir().join("account.jwt"), self.keys_dir().join("auth.conf"));
         let before = fs::read_to_string(&path).unwrap();
         let text = fs::read_to_string(&conf).unwrap();
@@ -214,6 +271,11 @@ impl Nats {
 
     pub(crate) fn thaw(&self) {
         self.signal(Signal::CONT);
+    }
+
+    /// Has the server read its configuration again.
+    pub(crate) fn reload(&self) {
+        self.signal(Signal::HUP);
     }
 
     fn signal(&self, signal: Signal) {

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
 
 use nkeys::KeyPair;
+use rustix::fs::inotify;
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,14 +21,14 @@ const CREDENTIALS: &str = "/v1/credentials";
 const REVOKE: &str = "/v1/revoke";
 
 /// How a service is started that bans at the word of one back end.
-struct Setting {
+pub(crate) struct Setting {
     options: Options,
     admin: String,
     stranger: String,
 }
 
 impl Setting {
-    fn new(nats: &Nats) -> Self {
+    pub(crate) fn new(nats: &Nats) -> Self {
         let (admin, element) = new_api_key("admin");
         let (stranger, other) = new_api_key("backend");
         let dir = format!("{:?}", nats.dir().join("bans").to_str().unwrap());
@@ -47,14 +48,14 @@ impl Setting {
         setting
     }
 
-    async fn start(&self, nats: &Nats) -> Api {
+    pub(crate) async fn start(&self, nats: &Nats) -> Api {
         let api = Api::start_with(nats, &self.options).await;
         api.until_status("/readyz", 200).await;
         api
     }
 
     /// Bans, again while the connection to the system account is still on its way.
-    async fn ban(&self, api: &Api, body: &Value) -> Value {
+    pub(crate) async fn ban(&self, api: &Api, body: &Value) -> Value {
         until("the ban is complete", || async {
             let response = api.post_as(REVOKE, &self.admin, body).await;
             if response.status() == 503 {
@@ -370,4 +371,26 @@ async fn the_user_that_kicks_may_do_nothing_else() {
         let expected = format!("-ERR 'Permissions Violation for Subscription to \"{subject}\"'");
         assert_eq!(client.round_trip(&format!("SUB {subject} 9\r\n")).await, [expected]);
     }
+}
+
+#[tokio::test]
+async fn the_accounts_jwt_is_read_once_whoever_needs_it() {
+    let nats = Nats::running().await;
+    let setting = Setting::new(&nats);
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    // Without the closing in between, one opening after another would be told as one.
+    let flags = inotify::WatchFlags::OPEN | inotify::WatchFlags::CLOSE_NOWRITE;
+    inotify::add_watch(&watch, nats.keys_dir().join("account.jwt"), flags).unwrap();
+    let api = setting.start(&nats).await;
+    // Both need it: whoever may have a role, and whoever is banned.
+    let ann = Held::guest(&api).await;
+    setting.ban(&api, &json!({ "nkey": ann.nkey() })).await;
+
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 1024];
+    let mut events = inotify::Reader::new(watch, &mut buffer);
+    let mut opened = 0;
+    while let Ok(event) = events.next() {
+        opened += usize::from(event.events().contains(inotify::ReadFlags::OPEN));
+    }
+    assert_eq!(opened, 1);
 }

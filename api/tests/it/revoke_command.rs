@@ -81,8 +81,8 @@ async fn api_revoke_has_one_writer_and_needs_the_operators_key() {
     lock.lock().unwrap();
     assert!(refused(&["--nkey", &nkey]).contains("another `api`"));
     drop(lock);
-    fs::rename(nats.keys_dir().join("operator.seed"), nats.dir().join("elsewhere")).unwrap();
-    assert!(refused(&["--nkey", &nkey]).contains("operator.seed"));
+    nats.take_keys_away();
+    assert!(refused(&["--nkey", &nkey]).contains("operator-signing.seed"));
     assert!(refused(&["--nkey", "UNONSENSE"]).contains("invalid value"));
     assert!(refused(&[]).contains("--nkey"));
     assert_eq!(nats.account().jti, before);

@@ -76,9 +76,7 @@ fn texts(subjects: &[&str]) -> Vec<String> {
 async fn a_member_talks_in_the_rooms_it_asked_for_and_nowhere_else() {
     let nats = Nats::running().await;
     // The keys of the roles are all that is needed.
-    for name in ["operator.seed", "account.seed", "system-account.seed"] {
-        fs::remove_file(nats.keys_dir().join(name)).unwrap();
-    }
+    nats.take_keys_away();
     let service = Signed::start(&nats).await;
     let (mut ann, ann_key, body) = service.member(&nats, &["room:7", "room:red"]).await;
     let (mut bob, bob_key, _) = service.member(&nats, &["room:7"]).await;
@@ -371,4 +369,36 @@ fn check_config_tells_every_mistake_in_the_roles_with_its_line() {
         }
         assert_eq!(stderr.lines().count(), 5, "{stderr}");
     }
+}
+
+#[test]
+fn check_config_warns_of_what_lets_in_more_than_it_looks_like() {
+    let nats = Nats::provision();
+    let check = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_api"));
+        command.args(["check-config", "--config"]).arg(crate::service::dev_toml());
+        let output = command.env("API_ROLES", nats.roles_file()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains("can be used"));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    // To publish to `rooms.*.announce` is to publish to one room after the other.
+    assert_eq!(check(), "");
+    let rooms = "\"rooms.{{tag(room)}}.>\"";
+    nats.edit_roles(rooms, "\"rooms.{{tag(room)}}.*\"");
+    nats.edit_roles("\"com.scaling-ws.updates\"", "\"com.scaling-ws.*\"");
+    nats.edit_roles("\"com.scaling-ws.updates\"", "\"com.*\", \"com.>\", \"com.*.updates\"");
+    let text = fs::read_to_string(nats.roles_file()).unwrap();
+    let line = |of: &str| text.lines().position(|line| line.contains(of)).unwrap() + 1;
+    let said = check();
+    for (of, wider) in [
+        ("com.scaling-ws.*", "com.scaling-ws.>"),
+        ("rooms.{{tag(room)}}.*", "rooms.{{tag(room)}}.>"),
+    ] {
+        let (line, wider) = (format!(": line {}, column ", line(of)), format!("{wider:?}"));
+        let told = |told: &str| told.contains(&line) && told.contains(&wider);
+        assert!(said.lines().any(told), "{line}… {wider} is not in:\n{said}");
+    }
+    assert!(said.lines().all(|line| line.starts_with("warning: ")), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
 }

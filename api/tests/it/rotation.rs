@@ -3,8 +3,6 @@
 use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Command, Output},
 };
 
 use api::claims::{AccountPair, Claims, Jwt, UserClaims, UserPair};
@@ -15,52 +13,9 @@ use crate::{
     client::Client,
     issuer::now,
     nats::Nats,
+    page_of_rotation::{fail, run, section, shell, succeed},
     service::{Api, Options},
 };
-
-/// A shell at the place that the documentation has in mind, with `api` on its path.
-fn shell(nats: &Nats, script: &str) -> Command {
-    let api = Path::new(env!("CARGO_BIN_EXE_api")).parent().unwrap();
-    let path = format!("{}:{}", api.display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new("sh");
-    command
-        .args(["-e", "-c", script])
-        .current_dir(nats.dir())
-        .env("PATH", path)
-        .env("API_ROLES", nats.roles_file())
-        .env("API_NATS_URL", nats.url());
-    command
-}
-
-fn run(nats: &Nats, script: &str) -> Output {
-    shell(nats, script).output().unwrap()
-}
-
-/// Runs a command that succeeds, and returns what it says.
-fn succeed(nats: &Nats, script: &str) -> String {
-    let output = run(nats, script);
-    assert!(output.status.success(), "{script}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Runs a command that fails, and returns why it does.
-fn fail(nats: &Nats, script: &str) -> String {
-    let output = run(nats, script);
-    assert_eq!(output.status.code(), Some(1), "{script}: {output:?}");
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.starts_with("error: ") && !stderr.contains("eyJ"), "{stderr}");
-    stderr
-}
-
-/// The shell blocks of a page, below each heading.
-fn blocks(page: &str) -> Vec<Vec<String>> {
-    let sections = page.split("\n## ").skip(1);
-    let blocks = |section: &str| {
-        let parts = section.split("```sh\n").skip(1);
-        parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
-    };
-    sections.map(blocks).collect()
-}
 
 fn role_key(nats: &Nats) -> AccountPair {
     nats.seed("role-guest.seed")
@@ -127,11 +82,9 @@ const REFUSED: &str = "-ERR 'Authorization Violation'";
 
 #[tokio::test]
 async fn the_written_procedure_replaces_a_key_and_cuts_nobody_off() {
-    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rotation.md"));
-    let sections = blocks(page);
-    let [add, switch, remove] = &sections[0][..] else { panic!("three steps") };
+    let [add, switch, remove] = &section("A role's signing key")[..] else { panic!("three steps") };
     let nats = Nats::running().await;
-    nats.edit_roles("ttl_seconds = 900", "ttl_seconds = 3");
+    nats.edit_roles("ttl_seconds = 900", "ttl_seconds = 8");
     let former = role_key(&nats);
     let api = Api::ready(&nats).await;
     let (mut early, claims) = connect(&nats, &api).await;
@@ -181,9 +134,8 @@ async fn the_written_procedure_replaces_a_key_and_cuts_nobody_off() {
 
 #[tokio::test]
 async fn the_written_procedure_for_a_leaked_key_cuts_off_at_once() {
-    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rotation.md"));
-    let sections = blocks(page);
-    let [replace, remove] = &sections[1][..] else { panic!("two blocks") };
+    let blocks = section("When a role's key has leaked");
+    let [replace, remove] = &blocks[..] else { panic!("two blocks") };
     let nats = Nats::running().await;
     let former = role_key(&nats);
     let mut thief = Held::by(&nats, &former).log_in(&nats).await.unwrap();
@@ -348,9 +300,11 @@ async fn what_is_missing_is_named_and_nothing_is_written() {
     let elsewhere = nats.dir().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     let before = contents(&nats).len();
-    for (name, command) in
-        [("operator.seed", "apply"), ("operator.seed", "new-key guest"), ("account.jwt", "apply")]
-    {
+    for (name, command) in [
+        ("operator-signing.seed", "apply"),
+        ("operator-signing.seed", "new-key guest"),
+        ("account.jwt", "apply"),
+    ] {
         let path = nats.keys_dir().join(name);
         fs::rename(&path, elsewhere.join(name)).unwrap();
         let said = fail(&nats, &format!("api roles {command}"));
@@ -361,9 +315,13 @@ async fn what_is_missing_is_named_and_nothing_is_written() {
         );
         fs::rename(elsewhere.join(name), &path).unwrap();
     }
-    fs::rename(nats.keys_dir().join("system-account.seed"), elsewhere.join("s")).unwrap();
+    let system = nats.keys_dir().join("system-account-signing.seed");
+    let identity = nats.keys_dir().join("system-account.seed");
+    fs::rename(&system, elsewhere.join("s")).unwrap();
+    // What the identity signs would be refused, so it is not tried.
+    assert!(identity.exists());
     assert!(fail(&nats, "api roles push").contains("--system-creds"));
-    fs::rename(elsewhere.join("s"), nats.keys_dir().join("system-account.seed")).unwrap();
+    fs::rename(elsewhere.join("s"), system).unwrap();
     assert!(fail(&nats, "api roles push").contains("cannot be reached"));
     assert!(fail(&nats, "api roles apply --dir nowhere").contains("nowhere"));
     assert_eq!(contents(&nats).len(), before);
@@ -378,10 +336,12 @@ async fn what_is_missing_is_named_and_nothing_is_written() {
 #[tokio::test]
 async fn a_user_of_the_system_account_can_be_given() {
     let nats = Nats::running().await;
-    let system: AccountPair = nats.seed("system-account.seed");
+    let system: AccountPair = nats.seed("system-account-signing.seed");
+    let identity: AccountPair = nats.seed("system-account.seed");
     let user = UserPair::from_random(std::array::from_fn(|_| fastrand::u8(..))).unwrap();
     let all = || api::claims::Permission::only([">"]);
-    let body = UserClaims::new(all(), all(), -1, -1, Vec::new());
+    let mut body = UserClaims::new(all(), all(), -1, -1, Vec::new());
+    body.issuer_account = Some(identity.public().clone());
     let jwt = Claims::sign(user.public(), "s", now(), None, body, &system).unwrap();
     let creds = nats.dir().join("system.creds");
     let text = format!(
@@ -391,7 +351,9 @@ async fn a_user_of_the_system_account_can_be_given() {
         user.seed().unwrap().as_str()
     );
     fs::write(&creds, text).unwrap();
-    fs::remove_file(nats.keys_dir().join("system-account.seed")).unwrap();
+    for name in ["system-account.seed", "system-account-signing.seed"] {
+        fs::remove_file(nats.keys_dir().join(name)).unwrap();
+    }
     nats.edit_roles("max_subscriptions = 32", "max_subscriptions = 31");
     let command = "api roles apply --push --system-creds system.creds";
     assert!(

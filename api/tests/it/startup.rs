@@ -38,13 +38,16 @@ fn init_writes_private_files_and_never_overwrites() {
     assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
     let mut contents = Vec::new();
     for name in [
+        "account-signing.seed",
         "account.jwt",
         "account.seed",
         "auth.conf",
         "local.conf",
+        "operator-signing.seed",
         "operator.seed",
         "role-guest.seed",
         "service.creds",
+        "system-account-signing.seed",
         "system-account.seed",
         "system.creds",
     ] {
@@ -84,9 +87,7 @@ fn nats_server_says_what_is_missing_before_init() {
 #[tokio::test]
 async fn serve_needs_none_of_the_keys_above_the_roles() {
     let nats = Nats::running().await;
-    for name in ["operator.seed", "account.seed", "system-account.seed"] {
-        fs::remove_file(nats.keys_dir().join(name)).unwrap();
-    }
+    nats.take_keys_away();
     let api = Api::ready(&nats).await;
     assert_eq!(api.ping().await.status(), 200);
     api.credential(&KeyPair::new_user().public_key()).await;
@@ -227,9 +228,9 @@ async fn the_service_user_may_publish_updates_and_read_nothing() {
 async fn the_account_gives_nothing_that_is_not_written_down() {
     let nats = Nats::running().await;
     let read = |name| fs::read_to_string(nats.keys_dir().join(name)).unwrap();
-    let account = KeyPair::from_seed(read("account.seed").trim()).unwrap();
+    let account = KeyPair::from_seed(read("account-signing.seed").trim()).unwrap();
     let user = KeyPair::new_user();
-    let token = || nats_jwt::Token::new_user(account.public_key(), user.public_key());
+    let token = || nats_jwt::Token::new_user(nats.account().sub.to_string(), user.public_key());
 
     let mut client = Client::tcp(&nats).await;
     assert_eq!(client.log_in(&token().sign(&account), &user).await, "PONG");

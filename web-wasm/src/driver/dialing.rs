@@ -65,13 +65,13 @@ impl Driver {
         } else {
             self.shared.pool.borrow_mut().failed(&server, now);
             if reason.server_error().is_some_and(ServerError::is_authentication) {
-                let refusal = (server.clone(), offered.unwrap_or_default());
                 // A server that refuses the same credential twice will do so for ever.
                 // Credentials that are replaced in between are another matter.
-                if self.refused.contains(&refusal) {
-                    self.hopeless |= !self.shared.pool.borrow_mut().forget(&server);
-                } else {
-                    self.refused.push(refusal);
+                let mut pool = self.shared.pool.borrow_mut();
+                let is_known =
+                    |addr: &ServerAddr| pool.servers().iter().any(|server| server.addr == *addr);
+                if self.refused.add(&server, offered.unwrap_or_default(), is_known) {
+                    self.hopeless |= !pool.forget(&server);
                 }
             }
             self.shared.emit(&Event::ConnectFailed { server, reason: reason.clone() });

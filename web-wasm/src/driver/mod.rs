@@ -2,6 +2,7 @@
 
 mod dialing;
 mod lane;
+mod refusals;
 
 use core::any::Any;
 use core::future::Future;
@@ -10,10 +11,11 @@ use core::task::{Context, Poll};
 use std::rc::Rc;
 
 use futures_channel::oneshot;
-use nats_proto::connection::{self, Auth, DisconnectReason, Via};
+use nats_proto::connection::{self, DisconnectReason, Via};
 use nats_proto::{Instant, ServerAddr};
 
 use self::lane::Lane;
+use self::refusals::Refusals;
 use crate::client::State;
 use crate::credentials::AuthError;
 use crate::error::ConnectError;
@@ -42,8 +44,7 @@ pub(crate) struct Driver {
     /// A timer on its way, which may be for an earlier moment than is needed.
     timer: Option<(Instant, LocalBoxFuture<'static, ()>)>,
     events: Vec<connection::Event>,
-    /// Servers that refused the client, and whom they refused.
-    refused: Vec<(ServerAddr, Auth)>,
+    refused: Refusals,
     /// Whether the credentials said that they will never be good.
     hopeless: bool,
     /// Why no attempt was left that could succeed.
@@ -74,7 +75,7 @@ impl Driver {
             move_at: None,
             timer: None,
             events: Vec::new(),
-            refused: Vec::new(),
+            refused: Refusals::default(),
             hopeless: false,
             gave_up: None,
             _wake: wake,

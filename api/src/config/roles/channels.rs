@@ -6,7 +6,7 @@ use toml::{Spanned, de::DeValue};
 
 use super::{
     fields::{Fields, Mistakes},
-    lists,
+    lists::{self, Direction},
     pattern::Place,
 };
 use crate::mint::{AllowedValues, ChannelKind, ClaimPath, MAX_KIND_BYTES, is_token};
@@ -68,8 +68,9 @@ fn read_channel(
     let values = read_values(&mut fields, mistakes);
     let max = fields.number("max", 1..=MAX_CHANNELS, "channels", mistakes);
     let place = Place::Channel(&name);
-    let publish = lists::read_patterns("publish", place, &mut fields, mistakes);
-    let subscribe = lists::read_patterns("subscribe", place, &mut fields, mistakes);
+    let publish = lists::read_patterns("publish", Direction::Publish, place, &mut fields, mistakes);
+    let subscribe =
+        lists::read_patterns("subscribe", Direction::Subscribe, place, &mut fields, mistakes);
     let (what, span) = (fields.what().to_owned(), fields.span().clone());
     fields.finish("name, values, max, publish, subscribe", mistakes);
     let (publish, subscribe) = (publish?, subscribe?);

@@ -10,19 +10,25 @@ use toml::{
 
 use super::Mistake;
 
-/// Collects mistakes by their place in the text.
+/// Collects mistakes by their place in the text, and what is none and may surprise.
 pub(super) struct Mistakes<'t> {
     text: &'t str,
     found: Vec<(usize, String)>,
+    surprising: Vec<(usize, String)>,
 }
 
 impl<'t> Mistakes<'t> {
     pub(super) const fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new() }
+        Self { text, found: Vec::new(), surprising: Vec::new() }
     }
 
     pub(super) fn add(&mut self, span: &Range<usize>, problem: impl Into<String>) {
         self.found.push((span.start, problem.into()));
+    }
+
+    /// Tells of what is no mistake and may surprise.
+    pub(super) fn warn(&mut self, span: &Range<usize>, surprise: String) {
+        self.surprising.push((span.start, surprise));
     }
 
     /// What the TOML reader has to say about a text or value.
@@ -34,23 +40,32 @@ impl<'t> Mistakes<'t> {
         self.found.is_empty()
     }
 
-    /// All of them, in the text's order.
-    pub(super) fn into_sorted(mut self) -> Vec<Mistake> {
-        self.found.sort_by_key(|(at, _)| *at);
-        let place = |at: usize| {
-            let before = self.text.get(..at).unwrap_or(self.text);
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            (line, column)
-        };
-        self.found
-            .into_iter()
-            .map(|(at, problem)| {
-                let (line, column) = place(at);
-                Mistake { line, column, problem }
-            })
-            .collect()
+    /// All mistakes, in the text's order.
+    pub(super) fn into_sorted(self) -> Vec<Mistake> {
+        sorted(self.text, self.found)
     }
+
+    /// All that may surprise, in the text's order.
+    pub(super) fn into_warnings(self) -> Vec<Mistake> {
+        sorted(self.text, self.surprising)
+    }
+}
+
+fn sorted(text: &str, mut found: Vec<(usize, String)>) -> Vec<Mistake> {
+    found.sort_by_key(|(at, _)| *at);
+    let place = |at: usize| {
+        let before = text.get(..at).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        (line, column)
+    };
+    found
+        .into_iter()
+        .map(|(at, problem)| {
+            let (line, column) = place(at);
+            Mistake { line, column, problem }
+        })
+        .collect()
 }
 
 /// The fields of a table that have not been read yet.

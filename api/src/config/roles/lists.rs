@@ -13,6 +13,13 @@ use crate::claims::Permission;
 /// Patterns of one list at most: each adds to the account's JWT.
 const MAX_PATTERNS: usize = 32;
 
+/// What a list is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Publish,
+    Subscribe,
+}
+
 /// A role's own lists for one direction.
 pub(super) struct Lists {
     name: &'static str,
@@ -22,18 +29,22 @@ pub(super) struct Lists {
 }
 
 pub(super) fn read(
-    name: &'static str,
+    direction: Direction,
     fields: &mut Fields<'_>,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Lists> {
+    let name = match direction {
+        Direction::Publish => "publish",
+        Direction::Subscribe => "subscribe",
+    };
     let Some(value) = fields.take(name) else {
         fields.missing(name, mistakes);
         return None;
     };
     let span = value.span();
     let mut fields = Fields::of(value, format!("{}: {name}", fields.what()), mistakes)?;
-    let allow = read_patterns("allow", Place::Role, &mut fields, mistakes);
-    let deny = read_patterns("deny", Place::Deny, &mut fields, mistakes);
+    let allow = read_patterns("allow", direction, Place::Role, &mut fields, mistakes);
+    let deny = read_patterns("deny", direction, Place::Deny, &mut fields, mistakes);
     fields.finish("allow, deny", mistakes);
     Some(Lists { name, span, allow: allow?, deny: deny? })
 }
@@ -67,6 +78,7 @@ impl Lists {
 /// Reads a list of patterns and checks each.
 pub(super) fn read_patterns(
     name: &str,
+    direction: Direction,
     place: Place<'_>,
     fields: &mut Fields<'_>,
     mistakes: &mut Mistakes<'_>,
@@ -80,6 +92,19 @@ pub(super) fn read_patterns(
         if let Err(problem) = pattern::check(text.get_ref(), place) {
             let what = fields.what();
             mistakes.add(&text.span(), format!("{what}: {:?}: {problem}", text.get_ref()));
+        }
+        let wider = pattern::widest(text.get_ref());
+        if let Some(wider) = wider.filter(|_| direction == Direction::Subscribe)
+            && place != Place::Deny
+            && !patterns.get_ref().iter().any(|other| *other.get_ref() == wider)
+        {
+            let surprise = format!(
+                "{}: {:?} lets subscribe to {wider:?}, too, and so to all that is deeper: \
+                 nats-server compares the wildcards of a subscription as tokens",
+                fields.what(),
+                text.get_ref()
+            );
+            mistakes.warn(&text.span(), surprise);
         }
     }
     Some(patterns.into_inner().into_iter().map(Spanned::into_inner).collect())

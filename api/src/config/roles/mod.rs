@@ -82,9 +82,18 @@ fn list(mistakes: &[Mistake]) -> String {
 /// * [`RolesFileError::Read`]: the file is missing or unreadable.
 /// * [`RolesFileError::Mistakes`]: everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Vec<Role>, RolesFileError> {
+    check(path).map(|(roles, _)| roles)
+}
+
+/// Reads the roles file as [`load`] does, and tells what in it is no mistake and may surprise.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn check(path: &Path) -> Result<(Vec<Role>, Vec<Mistake>), RolesFileError> {
     let text = fs::read_to_string(path)
         .map_err(|source| RolesFileError::Read { path: path.to_owned(), source })?;
-    parse(&text).map_err(|mistakes| RolesFileError::Mistakes { path: path.to_owned(), mistakes })
+    read::roles(&text)
+        .map_err(|mistakes| RolesFileError::Mistakes { path: path.to_owned(), mistakes })
 }
 
 /// Reads the text of a roles file.
@@ -92,7 +101,7 @@ pub fn load(path: &Path) -> Result<Vec<Role>, RolesFileError> {
 /// # Errors
 /// Every mistake, in the text's order.
 pub fn parse(text: &str) -> Result<Vec<Role>, Vec<Mistake>> {
-    read::roles(text)
+    read::roles(text).map(|(roles, _)| roles)
 }
 
 /// Reads rules as those of `given_to` that stand elsewhere, in a list of this name.

@@ -49,6 +49,12 @@ pub(super) fn check(pattern: &str, place: Place<'_>) -> Result<(), String> {
     }
 }
 
+/// The widest subscription that an entry of this pattern allows, if that is not the pattern itself:
+/// a last `*` stands for the token `>` as for any other.
+pub(super) fn widest(pattern: &str) -> Option<String> {
+    pattern.strip_suffix(".*").map(|stem| format!("{stem}.>"))
+}
+
 /// Whether it is a pattern at all.
 fn form(tokens: &[&str]) -> Result<(), String> {
     if tokens.iter().any(|token| token.is_empty()) {

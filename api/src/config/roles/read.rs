@@ -11,7 +11,8 @@ use super::{
     MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake,
     channels::{self, ChannelLists},
     fields::{Fields, Mistakes},
-    given_to, lists,
+    given_to,
+    lists::{self, Direction},
 };
 use crate::{
     claims::{
@@ -36,7 +37,8 @@ const MAX_RESPONSE_SECONDS: u64 = 300;
 
 const NANOSECONDS: i64 = 1_000_000_000;
 
-pub(super) fn roles(text: &str) -> Result<Vec<Role>, Vec<Mistake>> {
+/// The roles, and what is no mistake and may surprise.
+pub(super) fn roles(text: &str) -> Result<(Vec<Role>, Vec<Mistake>), Vec<Mistake>> {
     let mut mistakes = Mistakes::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -44,7 +46,11 @@ pub(super) fn roles(text: &str) -> Result<Vec<Role>, Vec<Mistake>> {
     }
     // What is left of a text with errors would only be misunderstood.
     let roles = if mistakes.is_empty() { read_file(document, &mut mistakes) } else { Vec::new() };
-    if mistakes.is_empty() { Ok(roles) } else { Err(mistakes.into_sorted()) }
+    if mistakes.is_empty() {
+        Ok((roles, mistakes.into_warnings()))
+    } else {
+        Err(mistakes.into_sorted())
+    }
 }
 
 fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Vec<Role> {
@@ -85,8 +91,8 @@ fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option
     let subs = fields.number("max_subscriptions", 1..=MAX_SUBSCRIPTIONS, "subscriptions", mistakes);
     let allowed_connection_types = read_connection_types(&mut fields, mistakes);
     let responses = read_responses(&mut fields, mistakes);
-    let publish = lists::read("publish", &mut fields, mistakes);
-    let subscribe = lists::read("subscribe", &mut fields, mistakes);
+    let publish = lists::read(Direction::Publish, &mut fields, mistakes);
+    let subscribe = lists::read(Direction::Subscribe, &mut fields, mistakes);
     let channels = channels::read(&mut fields, mistakes);
     let what = fields.what().to_owned();
     let span = fields.span().clone();

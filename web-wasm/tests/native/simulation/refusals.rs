@@ -51,6 +51,32 @@ fn the_same_credential_refused_twice_is_the_end_and_a_new_one_is_not() {
     }
 }
 
+/// What is remembered of a provider that goes on giving others has an end.
+#[test]
+fn only_the_last_few_refusals_are_remembered() {
+    for (offered, admitted) in [
+        (&["a", "b", "c", "d", "e", "f", "g", "h", "a", "right"][..], false),
+        (
+            &[
+                "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p",
+                "q", "a", "right",
+            ][..],
+            true,
+        ),
+    ] {
+        simulate(7, async move |sim| {
+            let [server] = cluster(&sim, ["n1"]);
+            with_world(&sim, |world| {
+                world.change(server, |script| script.admits = Some(vec!["right".into()]));
+            });
+            let options = tokens(offered).retry_on_initial_connect();
+            let (_client, watch) = connect(&sim, options, &["n1"]).await;
+            sim.until(600 * SECOND, || watch.is_closed() || watch.connects() == 1).await;
+            assert_eq!(watch.connects() == 1, admitted);
+        });
+    }
+}
+
 #[test]
 fn a_server_that_refuses_for_good_is_left_out_while_another_may_let_the_client_in() {
     simulate(8, async |sim| {

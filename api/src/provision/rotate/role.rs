@@ -6,11 +6,11 @@
 //! servers must have been told; between the second and the third `serve` must have been started
 //! again and the life of a token have passed.
 
-use super::{KeysDir, PlannedFile, Update, UpdateError, keys::fresh};
 use crate::{
     claims::{AccountClaims, AccountPair, SigningKey, UserScope},
     keys::names,
     mint::RoleName,
+    provision::{KeysDir, PlannedFile, Update, UpdateError, keys::fresh},
 };
 
 /// Makes the next key of a role. The account will know both keys, with the rights that it gives the
@@ -23,8 +23,7 @@ use crate::{
 /// * [`UpdateError::HasNextKey`]: a rotation is under way.
 /// * Others, for what is missing or cannot be read.
 pub fn new_key(dir: &KeysDir, role: &RoleName, now: i64) -> Result<Update, UpdateError> {
-    let operator = dir.pair(names::OPERATOR_SEED)?;
-    let mut account = dir.account(&operator)?;
+    let (operator, mut account) = dir.account()?;
     let scopes = account.nats.scopes().filter(|scope| scope.role == role.as_str());
     let known: Vec<UserScope> = scopes.cloned().collect();
     let is_only_one = known.len() == 1;
@@ -82,8 +81,7 @@ pub fn switch_key(dir: &KeysDir, role: &RoleName) -> Result<Update, UpdateError>
 /// * [`UpdateError::UnknownKey`]: the account does not know the present one.
 /// * Others, for what is missing or cannot be read.
 pub fn retire_key(dir: &KeysDir, role: &RoleName, now: i64) -> Result<Update, UpdateError> {
-    let operator = dir.pair(names::OPERATOR_SEED)?;
-    let mut account = dir.account(&operator)?;
+    let (operator, mut account) = dir.account()?;
     if dir.pair_if_there::<crate::claims::Account>(&names::role_next_seed(role))?.is_some() {
         return Err(UpdateError::HasNextKey(role.clone()));
     }
