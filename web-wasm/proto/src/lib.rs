@@ -12,6 +12,7 @@
 //! | [`codec`] | bytes to operations and back, with limits |
 //! | [`Subject`], [`subject::matches`] | names, checked and matched |
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
+//! | [`jetstream`] | what JetStream says: configurations, states, answers |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
 //! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
@@ -29,6 +30,7 @@ pub mod codec;
 pub mod connection;
 mod header;
 mod info;
+pub mod jetstream;
 mod message;
 mod nuid;
 mod op;
