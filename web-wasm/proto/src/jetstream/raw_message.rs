@@ -20,7 +20,6 @@ use crate::subject::Subject;
 ///
 /// Source: ADR-31.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct GetRequest {
     /// The message of this number, or, with a subject or a batch, the first of at least this.
     #[serde(rename = "seq", skip_serializing_if = "is_default")]

@@ -10,7 +10,6 @@ use crate::jetstream::wire::{is_default, nanos, some_time};
 
 /// Asks for a part of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct ListRequest {
     /// How many entries to pass over.
     pub offset: u64,
@@ -21,7 +20,6 @@ pub struct ListRequest {
 
 /// Asks what a stream is and has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct InfoRequest {
     /// How many subjects to pass over.
     #[serde(skip_serializing_if = "is_default")]
@@ -36,7 +34,6 @@ pub struct InfoRequest {
 
 /// Says which messages of a stream to delete; all where it says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct PurgeRequest {
     /// Those before the message of this number.
     #[serde(rename = "seq", skip_serializing_if = "Option::is_none")]
