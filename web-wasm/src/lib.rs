@@ -27,6 +27,8 @@
 //! | read messages | [`Subscriber`], a bounded stream |
 //! | watch the connection | [`Client::events`] |
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
+//! | store messages, and read what was stored | [`jetstream`] |
+//! | keep values by key, and watch them | [`kv`] |
 //! | run outside a browser | [`ConnectOptions::connect_with`] |
 //!
 //! [async-nats]: https://docs.rs/async-nats
@@ -40,6 +42,7 @@ mod error;
 mod event;
 mod handle;
 pub mod jetstream;
+pub mod kv;
 mod options;
 pub mod platform;
 mod publish;

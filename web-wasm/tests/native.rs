@@ -17,6 +17,8 @@ mod differential;
 mod env;
 #[path = "native/failure.rs"]
 mod failure;
+#[path = "native/jetstream.rs"]
+mod jetstream;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
 #[path = "native/simulation.rs"]

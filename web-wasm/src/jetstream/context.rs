@@ -23,7 +23,7 @@ use crate::request::Request;
 /// A JetStream, reached by a client. Cloning it is cheap; all clones share their limits.
 #[derive(Clone, Debug)]
 pub struct Context {
-    pub(super) client: Client,
+    pub(crate) client: Client,
     pub(super) settings: Rc<Settings>,
 }
 
@@ -142,9 +142,10 @@ impl ContextBuilder {
     /// How often to publish a message again that no stream took, and after how long. Default:
     /// twice, after 250 milliseconds each time.
     ///
-    /// A stream is away for a moment while it chooses another leader. A message with an id is also
-    /// published again when its confirmation does not come in time, since the stream stores it only
-    /// once; one without an id is not, since it might be stored twice.
+    /// A stream is away for a moment while it chooses another leader. A message that has an id and
+    /// expects no number of the last one is also published again when its confirmation does not come
+    /// in time, and, however often that is, when the connection was made anew: the stream stores it
+    /// only once. Another is not, since it might be stored twice.
     #[must_use]
     pub fn publish_retries(mut self, attempts: usize, wait: Duration) -> Self {
         self.retries = Retries { attempts, wait };

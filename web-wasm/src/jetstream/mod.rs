@@ -47,6 +47,9 @@ pub use nats_proto::jetstream::{
     PublishMessage, Requests, StreamMessage, Tier, UnknownFields, consumer, headers,
 };
 
+#[doc(no_inline)]
+pub use crate::kv;
+
 use crate::client::Client;
 
 /// The JetStream of the client's account.

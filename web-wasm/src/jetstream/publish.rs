@@ -182,7 +182,7 @@ impl Context {
         message: PublishMessage,
     ) -> Result<PublishAckFuture, PublishError> {
         let subject = subject.into();
-        let repeatable = message.has_message_id();
+        let repeatable = message.is_repeatable();
         let (payload, headers) = message.into_parts()?;
         let in_flight = &self.settings.in_flight;
         let permit = match in_flight.try_acquire() {

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod jetstream;
+mod kv;
 mod lifecycle;
 mod messages;
 mod requests;
@@ -11,6 +12,7 @@ mod users;
 
 pub(crate) use credentials::*;
 pub(crate) use jetstream::*;
+pub(crate) use kv::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use requests::*;
@@ -93,7 +95,8 @@ macro_rules! scenarios {
             handing_over handing_over_in_vain rotating_credentials
             managing_streams listing_many_streams publishing_with_confirmation
             publishing_many_at_a_time reading_stored_messages managing_consumers
-            names_of_streams_are_checked);
+            names_of_streams_are_checked managing_buckets reading_and_writing_values
+            reading_values_from_the_leader values_of_an_age names_of_keys_are_checked);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

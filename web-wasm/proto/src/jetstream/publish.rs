@@ -118,10 +118,13 @@ impl PublishMessage {
         self.header(headers::MESSAGE_TTL, ttl_seconds(ttl).to_string())
     }
 
-    /// Whether the message has an id, so that sending it twice stores it once.
-    pub fn has_message_id(&self) -> bool {
-        let headers = self.headers.as_ref();
-        headers.is_some_and(|headers| headers.get(headers::MESSAGE_ID).is_some())
+    /// Whether sending it twice stores it once: it has an id and expects no number of the last
+    /// message, which the first of both would change. The server looks at that before the id.
+    pub fn is_repeatable(&self) -> bool {
+        let has = |name| self.headers.as_ref().is_some_and(|headers| headers.get(name).is_some());
+        has(headers::MESSAGE_ID)
+            && !has(headers::EXPECTED_LAST_SEQUENCE)
+            && !has(headers::EXPECTED_LAST_SUBJECT_SEQUENCE)
     }
 
     /// The body and the headers.
@@ -157,7 +160,7 @@ mod tests {
             .expected_last_subject_sequence(0)
             .expected_stream("S")
             .ttl(Duration::from_millis(1_001));
-        assert!(message.has_message_id());
+        assert!(!message.is_repeatable());
         let (payload, headers) = message.into_parts().unwrap();
         assert_eq!(payload, "p");
         let headers = headers.unwrap();
@@ -173,6 +176,16 @@ mod tests {
             assert_eq!(headers.get(name).unwrap(), value, "{name}");
         }
         assert_eq!((ttl_seconds(Duration::ZERO), ttl_seconds(Duration::MAX)), (1, u64::MAX));
+    }
+
+    #[test]
+    fn only_what_is_stored_once_is_repeatable() {
+        let message = || PublishMessage::build().message_id("id");
+        assert!(message().is_repeatable());
+        assert!(message().expected_last_message_id("before").is_repeatable());
+        assert!(!message().expected_last_sequence(6).is_repeatable());
+        assert!(!message().expected_last_subject_sequence(6).is_repeatable());
+        assert!(!PublishMessage::build().is_repeatable());
     }
 
     #[test]

@@ -43,13 +43,13 @@ pub type Streams = Pages<Info>;
 /// [`Context::get_stream_no_info`].
 #[derive(Clone, Debug)]
 pub struct Stream<T = Info> {
-    pub(in crate::jetstream) context: Context,
-    pub(in crate::jetstream) name: Name,
-    pub(in crate::jetstream) info: T,
+    pub(crate) context: Context,
+    pub(crate) name: Name,
+    pub(crate) info: T,
 }
 
 impl<T> Stream<T> {
-    pub(in crate::jetstream) fn new(context: Context, name: Name, info: T) -> Self {
+    pub(crate) fn new(context: Context, name: Name, info: T) -> Self {
         Self { context, name, info }
     }
 
