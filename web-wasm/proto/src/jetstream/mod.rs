@@ -2,6 +2,7 @@
 //!
 //! | unit | what it is for |
 //! |---|---|
+//! | [`consume`] | what the clients of consumers do |
 //! | [`consumer`] | the configuration and state of consumers |
 //! | [`AckKind`] | what a consumer's client says of a message |
 //! | [`MessageInfo`] | what a message's reply subject tells |
@@ -9,6 +10,7 @@
 
 mod ack;
 mod cluster;
+pub mod consume;
 pub mod consumer;
 mod date_time;
 mod message_info;
