@@ -241,6 +241,11 @@ impl Client {
         self.shared().inner.borrow_mut().connection.new_inbox()
     }
 
+    /// A name that nobody else gives.
+    pub(crate) fn new_nuid(&self) -> String {
+        self.shared().inner.borrow_mut().connection.new_nuid()
+    }
+
     /// What happens to the connection from now on.
     ///
     /// ```no_run

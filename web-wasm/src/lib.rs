@@ -39,6 +39,7 @@ mod driver;
 mod error;
 mod event;
 mod handle;
+pub mod jetstream;
 mod options;
 pub mod platform;
 mod publish;
