@@ -13,6 +13,7 @@
 //! | [`Subject`], [`subject::matches`] | names, checked and matched |
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
 //! | [`jetstream`] | what JetStream says: configurations, states, answers |
+//! | [`kv`] | key-value buckets on it |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
 //! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
@@ -31,6 +32,7 @@ pub mod connection;
 mod header;
 mod info;
 pub mod jetstream;
+pub mod kv;
 mod message;
 mod nuid;
 mod op;

@@ -2,6 +2,7 @@
 //! browser. Each test program brings `crate::env`, its surroundings.
 
 mod credentials;
+mod jetstream;
 mod lifecycle;
 mod messages;
 mod requests;
@@ -9,6 +10,7 @@ mod subscriptions;
 mod users;
 
 pub(crate) use credentials::*;
+pub(crate) use jetstream::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use requests::*;
@@ -88,7 +90,10 @@ macro_rules! scenarios {
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
-            handing_over handing_over_in_vain rotating_credentials);
+            handing_over handing_over_in_vain rotating_credentials
+            managing_streams listing_many_streams publishing_with_confirmation
+            publishing_many_at_a_time reading_stored_messages managing_consumers
+            names_of_streams_are_checked);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

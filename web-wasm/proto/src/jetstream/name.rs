@@ -1,5 +1,6 @@
 //! The names of streams and consumers.
 
+use alloc::string::String;
 use core::fmt;
 use core::ops::Deref;
 
@@ -61,6 +62,11 @@ impl Name {
             Some(at) => Err(NameError::ForbiddenCharacter { at }),
             None => Ok(Self(ByteString::from(name))),
         }
+    }
+
+    /// A name that is well-formed by the way it was made.
+    pub(crate) fn known(name: String) -> Self {
+        Self(ByteString::from(name))
     }
 
     /// The text.
