@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+#[path = "native/chaos.rs"]
+mod chaos;
 #[path = "native/cluster.rs"]
 mod cluster;
 mod common;
@@ -21,5 +23,7 @@ mod failure;
 mod misbehaving;
 #[path = "native/simulation.rs"]
 mod simulation;
+#[path = "native/wire_cutter.rs"]
+mod wire_cutter;
 
 scenarios!(tokio::test, env::local);

@@ -42,15 +42,12 @@ pub enum PullError {
         /// The words after it.
         description: ByteString,
     },
-    /// The client was closed, or may not subscribe to its inbox.
-    #[error("there is no subscription any more")]
-    Closed,
 }
 
 impl PullError {
     /// Whether no further request can mend it.
     pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::BadRequest(_) | Self::PushBased | Self::ConsumerDeleted | Self::Closed)
+        matches!(self, Self::BadRequest(_) | Self::PushBased | Self::ConsumerDeleted)
     }
 }
 
