@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+#[path = "native/chaos.rs"]
+mod chaos;
 #[path = "native/cluster.rs"]
 mod cluster;
 mod common;
@@ -23,5 +25,7 @@ mod jetstream;
 mod misbehaving;
 #[path = "native/simulation.rs"]
 mod simulation;
+#[path = "native/wire_cutter.rs"]
+mod wire_cutter;
 
 scenarios!(tokio::test, env::local);

@@ -28,23 +28,27 @@
 //! | publish with confirmation | [`Context::publish`], [`PublishMessage`] |
 //! | make, change, find and delete streams | [`Context`] |
 //! | read, purge and delete messages, manage consumers | [`Stream`](stream::Stream) |
+//! | read a stream's messages as they come | [`Consumer`](consumer::Consumer) |
 //! | see what the account may use | [`Context::query_account`] |
 
+pub mod consumer;
 mod context;
 mod error;
 mod in_flight;
+mod message;
 mod pages;
 pub mod publish;
 pub mod stream;
 
 pub use context::{Context, ContextBuilder};
 pub use error::RequestError;
+pub use message::{AckError, Acker, Message};
 pub use publish::{PublishAckFuture, PublishError};
 
 pub use nats_proto::jetstream::{
     Account, AckKind, ApiError, ApiPrefix, ClusterInfo, DateTime, DateTimeError, DirectAnswerError,
     ErrorCode, Limits, MessageInfo, MessageInfoError, Name, NameError, PeerInfo, PublishAck,
-    PublishMessage, Requests, StreamMessage, Tier, UnknownFields, consumer, headers,
+    PublishMessage, Requests, StreamMessage, Tier, UnknownFields, headers,
 };
 
 #[doc(no_inline)]

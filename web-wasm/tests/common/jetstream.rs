@@ -26,7 +26,7 @@ pub(super) fn unique_name(context: &Context, name: &str) -> String {
 }
 
 /// A stream of the test's own in memory, which stores all below its name.
-async fn own_stream(context: &Context, name: &str) -> Stream {
+pub(super) async fn own_stream(context: &Context, name: &str) -> Stream {
     let name = unique_name(context, name);
     let config = stream::Config {
         subjects: vec![format!("{name}.>")],

@@ -1,6 +1,7 @@
 //! What the client does, told once and run against a real nats-server both natively and in a
 //! browser. Each test program brings `crate::env`, its surroundings.
 
+mod consumers;
 mod credentials;
 mod jetstream;
 mod kv;
@@ -10,6 +11,7 @@ mod requests;
 mod subscriptions;
 mod users;
 
+pub(crate) use consumers::*;
 pub(crate) use credentials::*;
 pub(crate) use jetstream::*;
 pub(crate) use kv::*;
@@ -95,8 +97,11 @@ macro_rules! scenarios {
             handing_over handing_over_in_vain rotating_credentials
             managing_streams listing_many_streams publishing_with_confirmation
             publishing_many_at_a_time reading_stored_messages managing_consumers
-            names_of_streams_are_checked managing_buckets reading_and_writing_values
-            reading_values_from_the_leader values_of_an_age names_of_keys_are_checked);
+            names_of_streams_are_checked
+            consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
+            pinned_clients ordered_consumers
+            managing_buckets reading_and_writing_values reading_values_from_the_leader
+            values_of_an_age names_of_keys_are_checked);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

@@ -5,6 +5,7 @@
 //! | [`ApiPrefix`], [`Endpoint`], [`Name`] | where requests go |
 //! | [`response`], [`ApiError`], [`ErrorCode`] | what comes back |
 //! | [`stream`], [`consumer`], [`Account`] | configurations and states |
+//! | [`consume`] | what the clients of consumers do |
 //! | [`PublishMessage`], [`PublishAck`] | what publishers say to a stream, and it to them |
 //! | [`MessageInfo`], [`AckKind`] | what a consumer says of a message, and its client to it |
 //! | [`GetRequest`], [`StreamMessage`], [`DirectAnswer`] | messages got without a consumer |
@@ -14,6 +15,7 @@ mod account;
 mod ack;
 mod api_error;
 mod cluster;
+pub mod consume;
 pub mod consumer;
 mod date_time;
 mod error_code;
