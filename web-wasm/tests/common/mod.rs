@@ -7,6 +7,7 @@ mod jetstream;
 mod kv;
 mod lifecycle;
 mod messages;
+mod object_stores;
 mod requests;
 mod subscriptions;
 mod users;
@@ -17,6 +18,7 @@ pub(crate) use jetstream::*;
 pub(crate) use kv::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
+pub(crate) use object_stores::*;
 pub(crate) use requests::*;
 pub(crate) use subscriptions::*;
 
@@ -100,6 +102,8 @@ macro_rules! scenarios {
             names_of_streams_are_checked
             consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
             pinned_clients ordered_consumers
+            object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
+            watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader
             values_of_an_age names_of_keys_are_checked);
     };

@@ -90,3 +90,52 @@ async fn an_ordered_consumer_gets_each_message_once_and_in_order_through_chaos()
     })
     .await;
 }
+
+/// A consumer that outlives its client, whose connections break: every message is got, and none again
+/// that is known to be acknowledged. A server that is killed forgets what it was told last.
+#[tokio::test]
+async fn a_durable_consumer_loses_nothing_through_chaos() {
+    const MESSAGES: u32 = 3_000;
+    env::local(async {
+        let server = NatsServer::start(JETSTREAM);
+        let wire = WireCutter::to(&server.url()).await;
+        let publisher = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let publisher = jetstream::ContextBuilder::new()
+            .ack_timeout(Duration::from_millis(500))
+            .timeout(Duration::from_millis(500))
+            .build(publisher);
+        let stream = numbers(&publisher).await;
+        let client = env::connect_to(impatient(), wire.url()).await.unwrap();
+        let reader = jetstream::new(client.clone());
+        let config = pull::Config {
+            durable_name: Some("durable".into()),
+            ack_wait: Duration::from_secs(1),
+            ..Default::default()
+        };
+        let consumer = reader.create_consumer_on_stream(config, stream.name()).await.unwrap();
+        let mut messages = consumer.messages().await.unwrap();
+        env::spawn(publish_numbers(publisher.clone(), 0, MESSAGES));
+        let mut acknowledged: Vec<Option<u32>> = vec![None; MESSAGES as usize];
+        let (mut received, mut kills) = (0, 0);
+        while acknowledged.contains(&None) {
+            let message = env::within(messages.next()).await.unwrap().unwrap();
+            let number: usize = core::str::from_utf8(&message.payload).unwrap().parse().unwrap();
+            let before = acknowledged[number];
+            assert!(before.is_none_or(|before| before < kills), "{number} comes again");
+            if message.double_ack().await.is_ok() {
+                acknowledged[number] = Some(kills);
+            }
+            received += 1;
+            if received % 500 == 250 {
+                wire.cut();
+            } else if received % 1_000 == 999 {
+                server.restart();
+                kills += 1;
+            }
+        }
+        let info = consumer.get_info().await.unwrap();
+        assert_eq!((info.num_pending, info.num_ack_pending), (0, 0));
+        client.close().await.unwrap();
+    })
+    .await;
+}
