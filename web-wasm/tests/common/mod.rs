@@ -5,6 +5,7 @@ mod consumers;
 mod credentials;
 mod jetstream;
 mod kv;
+mod kv_watch;
 mod lifecycle;
 mod messages;
 mod requests;
@@ -15,6 +16,7 @@ pub(crate) use consumers::*;
 pub(crate) use credentials::*;
 pub(crate) use jetstream::*;
 pub(crate) use kv::*;
+pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use requests::*;
@@ -101,7 +103,8 @@ macro_rules! scenarios {
             consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
             pinned_clients ordered_consumers
             managing_buckets reading_and_writing_values reading_values_from_the_leader
-            values_of_an_age names_of_keys_are_checked);
+            values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
+            watching_through_losses);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(
