@@ -5,6 +5,7 @@ mod consumers;
 mod credentials;
 mod jetstream;
 mod kv;
+mod kv_watch;
 mod lifecycle;
 mod messages;
 mod object_stores;
@@ -16,6 +17,7 @@ pub(crate) use consumers::*;
 pub(crate) use credentials::*;
 pub(crate) use jetstream::*;
 pub(crate) use kv::*;
+pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use object_stores::*;
@@ -105,7 +107,8 @@ macro_rules! scenarios {
             object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
             watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader
-            values_of_an_age names_of_keys_are_checked);
+            values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
+            watching_through_losses);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(
