@@ -21,6 +21,8 @@ mod env;
 mod failure;
 #[path = "native/jetstream.rs"]
 mod jetstream;
+#[path = "native/jetstream_interop.rs"]
+mod jetstream_interop;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
 #[path = "native/simulation.rs"]
