@@ -180,6 +180,85 @@ async fn an_update_that_fails_was_not_made_whatever_restarts() {
 }
 
 #[tokio::test]
+async fn a_domain_has_streams_and_buckets() {
+    env::local(async {
+        let conf = JETSTREAM.replace("jetstream {", "jetstream {\n  domain: hub");
+        let server = NatsServer::start(&conf);
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let hub = jetstream::with_domain(client.clone(), "hub").unwrap();
+        let account = hub.query_account().await.unwrap();
+        assert_eq!(account.domain.as_deref(), Some("hub"));
+        let config = stream::Config { subjects: vec!["s.>".into()], .."S".into() };
+        let stream = hub.create_stream(config).await.unwrap();
+        let ack = hub.publish("s.a", "x".into()).await.unwrap().await.unwrap();
+        assert_eq!((&*ack.domain, ack.sequence), ("hub", 1));
+        assert_eq!(stream.get_raw_message(1).await.unwrap().payload, "x");
+
+        let config = kv::Config { bucket: "b".into(), ..Default::default() };
+        let store = hub.create_key_value(config).await.unwrap();
+        let mut watch = store.watch_all().await.unwrap();
+        store.put("k", "v".into()).await.unwrap();
+        assert_eq!(store.get("k").await.unwrap().unwrap(), "v");
+        assert_eq!(env::within(watch.next()).await.unwrap().unwrap().key, "k");
+        let here = jetstream::new(client.clone()).get_key_value("b").await.unwrap();
+        assert_eq!(here.get("k").await.unwrap().unwrap(), "v", "it is the same bucket");
+
+        // A mirror is written to by way of its origin. A server fills none from its own domain.
+        let mirror =
+            stream::Source { name: "b".into(), domain: Some("hub".into()), ..Default::default() };
+        let config = kv::Config { bucket: "m".into(), mirror: Some(mirror), ..Default::default() };
+        let mirror = hub.create_key_value(config).await.unwrap();
+        mirror.put("k", "through the mirror".into()).await.unwrap();
+        assert_eq!(store.get("k").await.unwrap().unwrap(), "through the mirror");
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn buckets_that_copy_others_have_their_keys() {
+    env::local(async {
+        let server = NatsServer::start(JETSTREAM);
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let jetstream = jetstream::new(client.clone());
+        let bucket = |bucket: &str| kv::Config { bucket: bucket.into(), ..Default::default() };
+        let first = jetstream.create_key_value(bucket("first")).await.unwrap();
+        let second = jetstream.create_key_value(bucket("second")).await.unwrap();
+        let source = |name: &str| stream::Source { name: name.into(), ..Default::default() };
+        let config = kv::Config {
+            sources: Some(vec![source("first"), source("KV_second")]),
+            ..bucket("all")
+        };
+        let all = jetstream.create_key_value(config).await.unwrap();
+        first.put("a", "1".into()).await.unwrap();
+        second.put("b", "2".into()).await.unwrap();
+        all.put("c", "3".into()).await.unwrap();
+        for (key, value) in [("a", "1"), ("b", "2"), ("c", "3")] {
+            env::within(async {
+                while all.get(key).await.unwrap().is_none() {
+                    env::pause(20).await;
+                }
+            })
+            .await;
+            assert_eq!(all.get(key).await.unwrap().unwrap(), value);
+        }
+        let config = kv::Config { mirror: Some(source("first")), ..bucket("mirror") };
+        let mirror = jetstream.create_key_value(config).await.unwrap();
+        env::within(async {
+            while mirror.get("a").await.unwrap().is_none() {
+                env::pause(20).await;
+            }
+        })
+        .await;
+        let mut watch = mirror.watch_with_history(">").await.unwrap();
+        let entry = env::within(watch.next()).await.unwrap().unwrap();
+        assert_eq!((&*entry.bucket, &*entry.key), ("mirror", "a"));
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_credential_can_be_for_some_keys_of_a_bucket() {
     env::local(async {
         let users = r#"authorization { users: [
