@@ -31,6 +31,7 @@
 //! | read a stream's messages as they come | [`Consumer`](consumer::Consumer) |
 //! | see what the account may use | [`Context::query_account`] |
 
+mod builder;
 pub mod consumer;
 mod context;
 mod error;
@@ -40,7 +41,8 @@ mod pages;
 pub mod publish;
 pub mod stream;
 
-pub use context::{Context, ContextBuilder};
+pub use builder::ContextBuilder;
+pub use context::Context;
 pub use error::RequestError;
 pub use message::{AckError, Acker, Message};
 pub use publish::{PublishAckFuture, PublishError};
