@@ -29,6 +29,7 @@
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
 //! | store messages, and read what was stored | [`jetstream`] |
 //! | keep values by key, and watch them | [`kv`] |
+//! | keep files | [`object_store`] |
 //! | run outside a browser | [`ConnectOptions::connect_with`] |
 //!
 //! [async-nats]: https://docs.rs/async-nats

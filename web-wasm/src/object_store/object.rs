@@ -11,7 +11,7 @@ use nats_proto::object_store::{Assembly, AssemblyError, ObjectInfo};
 
 use super::digest::Digest;
 use super::{InfoError, ObjectStore, ReadError};
-use crate::jetstream::consumer::pull;
+use crate::jetstream::consumer::pull::{self, OrderedError, OrderedMessagesError};
 use crate::platform::LocalBoxFuture;
 
 /// How many pieces are asked for at a time.
@@ -155,11 +155,10 @@ impl Object {
                         }
                         return Poll::Ready(Ok(Some(piece)));
                     }
-                    Poll::Ready(Some(Err(
-                        error @ pull::OrderedMessagesError::Ordered(
-                            pull::OrderedError::Unavailable(_),
-                        ),
-                    ))) => drop(error),
+                    // It is tried again, and the watchdog says if that is in vain.
+                    Poll::Ready(Some(Err(OrderedMessagesError::Ordered(
+                        OrderedError::Unavailable(_),
+                    )))) => {}
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error.into())),
                     Poll::Ready(None) => return Poll::Ready(self.end().map(|()| None)),
                     Poll::Pending if self.poll_gone(cx) => {

@@ -363,3 +363,24 @@ pub(crate) async fn ordered_consumers() {
     drop(other);
     jetstream.client().close().await.unwrap();
 }
+
+/// Twenty thousand messages, each once and in order, while the connection is made anew fifty times.
+pub(crate) async fn many_messages_in_order() {
+    const COUNT: u32 = 20_000;
+    let jetstream = jetstream("many_messages_in_order").await;
+    let stream = stream_of(&jetstream, "MANY", COUNT).await;
+    let reader =
+        web_wasm::jetstream::new(env::connect_jetstream(Default::default()).await.unwrap());
+    let config = pull::OrderedConfig::default();
+    let consumer = reader.create_consumer_on_stream(config, stream.name()).await.unwrap();
+    let mut messages = consumer.messages().await.unwrap();
+    for expected in 0..COUNT {
+        let message = env::within(messages.next()).await.unwrap().unwrap();
+        assert_eq!(number(&message), expected);
+        if expected % 400 == 200 {
+            reader.client().force_reconnect();
+        }
+    }
+    reader.client().close().await.unwrap();
+    jetstream.client().close().await.unwrap();
+}

@@ -103,7 +103,7 @@ macro_rules! scenarios {
             publishing_many_at_a_time reading_stored_messages managing_consumers
             names_of_streams_are_checked
             consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
-            pinned_clients ordered_consumers
+            pinned_clients ordered_consumers many_messages_in_order
             object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
             watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader

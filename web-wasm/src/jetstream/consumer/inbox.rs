@@ -129,6 +129,7 @@ impl Inbox {
         let mut subscriber = self.client().subscribe_until_lost(format!("{inbox}.*").into())?;
         subscriber.set_pending_limits(self.limits);
         self.subscriber = Some(subscriber);
+        self.losses = self.client().shared().losses.get();
         Ok(())
     }
 
