@@ -27,6 +27,9 @@
 //! | read messages | [`Subscriber`], a bounded stream |
 //! | watch the connection | [`Client::events`] |
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
+//! | store messages, and read what was stored | [`jetstream`] |
+//! | keep values by key, and watch them | [`kv`] |
+//! | keep files | [`object_store`] |
 //! | run outside a browser | [`ConnectOptions::connect_with`] |
 //!
 //! [async-nats]: https://docs.rs/async-nats
@@ -39,6 +42,9 @@ mod driver;
 mod error;
 mod event;
 mod handle;
+pub mod jetstream;
+pub mod kv;
+pub mod object_store;
 mod options;
 pub mod platform;
 mod publish;

@@ -1,11 +1,15 @@
 //! Requests: a message, and what comes back.
 
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use nats_proto::connection::{RequestError, RequestId, RequestPlan};
+use futures_util::FutureExt;
+use nats_proto::connection::{RequestError, RequestId, RequestPlan, Response};
 use nats_proto::{HeaderMap, Message, Subject};
 
 use crate::client::Client;
@@ -72,10 +76,18 @@ impl Client {
         subject: impl Into<Subject>,
         request: Request,
     ) -> Result<Message, RequestError> {
+        self.start_request(&subject.into(), &request)?.await
+    }
+
+    /// Publishes a request at once, whose answer is waited for later.
+    pub(crate) fn start_request(
+        &self,
+        subject: &Subject,
+        request: &Request,
+    ) -> Result<PendingAnswer, RequestError> {
         let (sender, answer) = oneshot::channel();
-        let id = self.begin_request(&subject.into(), &request, false, Answers::One(sender))?;
-        let _cancel = CancelRequest { handle: &self.handle, id };
-        answer.await.unwrap_or(Err(RequestError::Closed))
+        let id = self.begin_request(subject, request, false, Answers::One(sender))?;
+        Ok(PendingAnswer { handle: Rc::clone(&self.handle), id, answer })
     }
 
     /// Publishes a request that may have many answers, and returns them as a stream.
@@ -127,10 +139,10 @@ impl Client {
         many: bool,
         answers: Answers,
     ) -> Result<RequestId, RequestError> {
-        let Request { payload, headers, timeout, inbox } = request;
+        let Request { payload, headers, timeout, inbox, wildcards } = request;
         let shared = self.shared();
         let timeout = timeout.unwrap_or(shared.options.request_timeout);
-        let plan = RequestPlan { timeout, many, inbox: inbox.as_deref() };
+        let plan = RequestPlan { timeout, many, inbox: inbox.as_deref(), wildcards: *wildcards };
         let now = shared.runtime.platform.now();
         let mut inner = shared.inner.borrow_mut();
         let id = inner.connection.request(now, subject, headers.as_ref(), payload, plan)?;
@@ -140,13 +152,23 @@ impl Client {
     }
 }
 
-/// Cancels a request when its future is dropped.
-struct CancelRequest<'a> {
-    handle: &'a Handle,
+/// The answer to a request that was sent. Dropping it cancels the request.
+#[derive(Debug)]
+pub(crate) struct PendingAnswer {
+    handle: Rc<Handle>,
     id: RequestId,
+    answer: oneshot::Receiver<Response>,
 }
 
-impl Drop for CancelRequest<'_> {
+impl Future for PendingAnswer {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        self.answer.poll_unpin(cx).map(|answer| answer.unwrap_or(Err(RequestError::Closed)))
+    }
+}
+
+impl Drop for PendingAnswer {
     fn drop(&mut self) {
         self.handle.cancel(self.id);
     }
@@ -159,6 +181,7 @@ pub struct Request {
     headers: Option<HeaderMap>,
     timeout: Option<Duration>,
     inbox: Option<String>,
+    wildcards: bool,
 }
 
 impl Request {
@@ -193,6 +216,12 @@ impl Request {
     #[must_use]
     pub fn inbox(mut self, inbox: impl Into<String>) -> Self {
         self.inbox = Some(inbox.into());
+        self
+    }
+
+    /// Lets the subject have wildcards, as some of the server's API have.
+    pub(crate) fn with_wildcards(mut self) -> Self {
+        self.wildcards = true;
         self
     }
 }

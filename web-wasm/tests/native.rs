@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+#[path = "native/chaos.rs"]
+mod chaos;
 #[path = "native/cluster.rs"]
 mod cluster;
 mod common;
@@ -17,9 +19,17 @@ mod differential;
 mod env;
 #[path = "native/failure.rs"]
 mod failure;
+#[path = "native/interop.rs"]
+mod interop;
+#[path = "native/jetstream.rs"]
+mod jetstream;
+#[path = "native/jetstream_interop.rs"]
+mod jetstream_interop;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
 #[path = "native/simulation.rs"]
 mod simulation;
+#[path = "native/wire_cutter.rs"]
+mod wire_cutter;
 
 scenarios!(tokio::test, env::local);

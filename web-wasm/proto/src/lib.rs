@@ -12,6 +12,9 @@
 //! | [`codec`] | bytes to operations and back, with limits |
 //! | [`Subject`], [`subject::matches`] | names, checked and matched |
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
+//! | [`jetstream`] | what JetStream says: configurations, states, answers |
+//! | [`kv`] | key-value buckets on it |
+//! | [`object_store`] | objects in pieces, and what is known of them |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
 //! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
@@ -29,8 +32,11 @@ pub mod codec;
 pub mod connection;
 mod header;
 mod info;
+pub mod jetstream;
+pub mod kv;
 mod message;
 mod nuid;
+pub mod object_store;
 mod op;
 mod pool;
 mod server_addr;

@@ -1,16 +1,26 @@
 //! What the client does, told once and run against a real nats-server both natively and in a
 //! browser. Each test program brings `crate::env`, its surroundings.
 
+mod consumers;
 mod credentials;
+mod jetstream;
+mod kv;
+mod kv_watch;
 mod lifecycle;
 mod messages;
+mod object_stores;
 mod requests;
 mod subscriptions;
 mod users;
 
+pub(crate) use consumers::*;
 pub(crate) use credentials::*;
+pub(crate) use jetstream::*;
+pub(crate) use kv::*;
+pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
+pub(crate) use object_stores::*;
 pub(crate) use requests::*;
 pub(crate) use subscriptions::*;
 
@@ -88,7 +98,17 @@ macro_rules! scenarios {
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
-            handing_over handing_over_in_vain rotating_credentials);
+            handing_over handing_over_in_vain rotating_credentials
+            managing_streams listing_many_streams publishing_with_confirmation
+            publishing_many_at_a_time reading_stored_messages managing_consumers
+            names_of_streams_are_checked
+            consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
+            pinned_clients ordered_consumers many_messages_in_order
+            object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
+            watching_object_stores
+            managing_buckets reading_and_writing_values reading_values_from_the_leader
+            values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
+            watching_through_losses);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(
