@@ -14,6 +14,7 @@
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
 //! | [`jetstream`] | what JetStream says: configurations, states, answers |
 //! | [`kv`] | key-value buckets on it |
+//! | [`object_store`] | objects in pieces, and what is known of them |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
 //! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
@@ -35,6 +36,7 @@ pub mod jetstream;
 pub mod kv;
 mod message;
 mod nuid;
+pub mod object_store;
 mod op;
 mod pool;
 mod server_addr;

@@ -8,6 +8,7 @@ mod kv;
 mod kv_watch;
 mod lifecycle;
 mod messages;
+mod object_stores;
 mod requests;
 mod subscriptions;
 mod users;
@@ -19,6 +20,7 @@ pub(crate) use kv::*;
 pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
+pub(crate) use object_stores::*;
 pub(crate) use requests::*;
 pub(crate) use subscriptions::*;
 
@@ -102,6 +104,8 @@ macro_rules! scenarios {
             names_of_streams_are_checked
             consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
             pinned_clients ordered_consumers
+            object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
+            watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader
             values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
             watching_through_losses);
