@@ -13,6 +13,7 @@
 //! | [`Subject`], [`subject::matches`] | names, checked and matched |
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
 //! | [`jetstream`] | what JetStream says: configurations, states, answers |
+//! | [`service`] | services: what they are asked, and what they answer |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
 //! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
@@ -37,6 +38,7 @@ mod op;
 mod pool;
 mod server_addr;
 mod server_error;
+pub mod service;
 mod status;
 pub mod subject;
 mod time;

@@ -12,7 +12,7 @@ mod cluster;
 pub mod consumer;
 mod date_time;
 mod message_info;
-mod wire;
+pub(crate) mod wire;
 
 pub use ack::AckKind;
 pub use cluster::{ClusterInfo, PeerInfo};
