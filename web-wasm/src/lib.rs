@@ -26,6 +26,7 @@
 //! | publish, subscribe, request, flush, close | [`Client`] |
 //! | read messages | [`Subscriber`], a bounded stream |
 //! | watch the connection | [`Client::events`] |
+//! | answer requests as a service, or find services | [`service`] |
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
 //! | run outside a browser | [`ConnectOptions::connect_with`] |
 //!
@@ -44,6 +45,7 @@ pub mod platform;
 mod publish;
 mod request;
 mod responses;
+pub mod service;
 mod shared;
 mod subscriber;
 mod to_server_addrs;

@@ -19,6 +19,8 @@ mod env;
 mod failure;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
+#[path = "native/services.rs"]
+mod services;
 #[path = "native/simulation.rs"]
 mod simulation;
 

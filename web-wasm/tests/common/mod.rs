@@ -5,6 +5,7 @@ mod credentials;
 mod lifecycle;
 mod messages;
 mod requests;
+mod services;
 mod subscriptions;
 mod users;
 
@@ -12,6 +13,7 @@ pub(crate) use credentials::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use requests::*;
+pub(crate) use services::*;
 pub(crate) use subscriptions::*;
 
 use futures_util::StreamExt;
@@ -88,7 +90,8 @@ macro_rules! scenarios {
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
-            handing_over handing_over_in_vain rotating_credentials);
+            handing_over handing_over_in_vain rotating_credentials services services_over_reconnects
+            services_in_queue_groups services_and_where_they_answer services_are_checked);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

@@ -88,6 +88,11 @@ impl Platform for Machine {
         self.0.simulation.now()
     }
 
+    fn unix_time(&self) -> Duration {
+        const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
+        BEGINNING + self.0.simulation.elapsed()
+    }
+
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
         let simulation = &self.0.simulation;
         let throttle = self.0.throttle.get();
