@@ -59,7 +59,7 @@ pub use server_addr::{ServerAddr, ServerAddrError};
 pub use server_error::{Operation, ServerError};
 pub use status::StatusCode;
 pub use subject::{Subject, SubjectError};
-pub use time::Instant;
+pub use time::{Instant, WallClock};
 
 // The string and byte types of the public API.
 pub use bytes::Bytes;
