@@ -70,9 +70,10 @@ pub use subscriber::{Overflow, PendingLimits, Subscriber};
 pub use to_server_addrs::ToServerAddrs;
 
 pub use nats_proto::connection::{
-    Auth, Challenge, DisconnectReason, EndReason, FlushError, PublishError, RequestError,
-    Statistics, SubscribeError,
+    Auth, Challenge, DisconnectReason, EndReason, FlushError, Interrupted, PublishError,
+    RequestError, Statistics, SubscribeError,
 };
+pub use nats_proto::jetstream::{DateTime, DateTimeError};
 pub use nats_proto::{
     Backoff, Bytes, HeaderError, HeaderMap, HeaderName, HeaderValue, Message, Operation, Server,
     ServerAddr, ServerAddrError, ServerError, ServerInfo, StatusCode, Subject, SubjectError,

@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use futures_channel::oneshot;
 use hashbrown::HashMap;
 use nats_proto::connection::{self, FlushError, FlushId, RequestId, Response};
-use nats_proto::{Connection, Message, ServerAddr, ServerPool};
+use nats_proto::{Connection, Message, ServerAddr, ServerPool, WallClock};
 
 use crate::client::State;
 use crate::event::{Event, EventQueue};
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) state: Cell<State>,
     /// Where the connection goes, while there is one.
     pub(crate) server: RefCell<Option<ServerAddr>>,
+    /// What the clock on the wall said, for the dates of moments.
+    pub(crate) wall_clock: RefCell<WallClock>,
     driver: RefCell<Option<Waker>>,
 }
 
@@ -85,6 +87,7 @@ impl Shared {
             pool: RefCell::new(pool),
             state: Cell::new(State::Pending),
             server: RefCell::new(None),
+            wall_clock: RefCell::default(),
             driver: RefCell::new(None),
         }
     }

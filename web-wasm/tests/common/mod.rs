@@ -91,7 +91,8 @@ macro_rules! scenarios {
             coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
             handing_over handing_over_in_vain rotating_credentials services services_over_reconnects
-            services_in_queue_groups services_and_where_they_answer services_are_checked);
+            services_in_queue_groups services_and_where_they_answer services_are_checked
+            gaps);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(
