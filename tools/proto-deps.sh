@@ -10,6 +10,7 @@ cd "$root"
 allowed=(
   bytes
   bytestring
+  data-encoding
   fastrand
   foldhash
   hashbrown

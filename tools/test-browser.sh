@@ -32,6 +32,8 @@ start_server server.conf
 export WEB_WASM_TEST_SERVER=ws://127.0.0.1:$port
 start_server operator.conf
 export WEB_WASM_TEST_GUARDED_SERVER=ws://127.0.0.1:$port
+JETSTREAM_DIR=$scratch/jetstream start_server jetstream.conf
+export WEB_WASM_TEST_JETSTREAM_SERVER=ws://127.0.0.1:$port
 
 # The API on a nats-server with nats-conf, as in production save for how long its credentials live.
 # It must know where the page of the tests comes from.

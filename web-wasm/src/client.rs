@@ -98,7 +98,7 @@ impl Client {
         &self,
         subject: impl Into<Subject>,
     ) -> Result<Subscriber, SubscribeError> {
-        self.subscribe_now(subject.into(), None)
+        self.subscribe_now(subject.into(), None, false)
     }
 
     /// Subscribes as a member of a queue group, of which only one gets each message; else as
@@ -115,18 +115,29 @@ impl Client {
         subject: impl Into<Subject>,
         queue_group: impl Into<Subject>,
     ) -> Result<Subscriber, SubscribeError> {
-        self.subscribe_now(subject.into(), Some(&queue_group.into()))
+        self.subscribe_now(subject.into(), Some(&queue_group.into()), false)
+    }
+
+    /// Subscribes for as long as the present connection lasts, or the next one if there is none. The
+    /// stream ends when that breaks.
+    pub(crate) fn subscribe_until_lost(
+        &self,
+        subject: Subject,
+    ) -> Result<Subscriber, SubscribeError> {
+        self.subscribe_now(subject, None, true)
     }
 
     fn subscribe_now(
         &self,
         subject: Subject,
         queue_group: Option<&Subject>,
+        transient: bool,
     ) -> Result<Subscriber, SubscribeError> {
         let shared = self.shared();
         let mut inner = shared.inner.borrow_mut();
         let sid = inner.connection.subscribe(&subject, queue_group)?;
-        let queue = Rc::new(Queue::new(subject, shared.options.pending_limits));
+        let limits = shared.options.pending_limits;
+        let queue = Rc::new(Queue::new(subject, limits, transient));
         inner.queues.insert(sid, Rc::clone(&queue));
         shared.wake_driver();
         Ok(Subscriber { sid, queue, handle: Rc::clone(&self.handle) })
@@ -239,6 +250,11 @@ impl Client {
     /// A subject for an answer that nobody else publishes to, under the inbox prefix.
     pub fn new_inbox(&self) -> String {
         self.shared().inner.borrow_mut().connection.new_inbox()
+    }
+
+    /// A name that nobody else gives.
+    pub(crate) fn new_nuid(&self) -> String {
+        self.shared().inner.borrow_mut().connection.new_nuid()
     }
 
     /// What happens to the connection from now on.

@@ -28,6 +28,8 @@
 //! | watch the connection | [`Client::events`] |
 //! | answer requests as a service, or find services | [`service`] |
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
+//! | store messages, and read what was stored | [`jetstream`] |
+//! | keep values by key, and watch them | [`kv`] |
 //! | run outside a browser | [`ConnectOptions::connect_with`] |
 //!
 //! [async-nats]: https://docs.rs/async-nats
@@ -40,6 +42,8 @@ mod driver;
 mod error;
 mod event;
 mod handle;
+pub mod jetstream;
+pub mod kv;
 mod options;
 pub mod platform;
 mod publish;

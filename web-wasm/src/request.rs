@@ -1,11 +1,15 @@
 //! Requests: a message, and what comes back.
 
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use nats_proto::connection::{RequestError, RequestId, RequestPlan};
+use futures_util::FutureExt;
+use nats_proto::connection::{RequestError, RequestId, RequestPlan, Response};
 use nats_proto::{HeaderMap, Message, Subject};
 
 use crate::client::Client;
@@ -72,10 +76,18 @@ impl Client {
         subject: impl Into<Subject>,
         request: Request,
     ) -> Result<Message, RequestError> {
+        self.start_request(&subject.into(), &request)?.await
+    }
+
+    /// Publishes a request at once, whose answer is waited for later.
+    pub(crate) fn start_request(
+        &self,
+        subject: &Subject,
+        request: &Request,
+    ) -> Result<PendingAnswer, RequestError> {
         let (sender, answer) = oneshot::channel();
-        let id = self.begin_request(&subject.into(), &request, false, Answers::One(sender))?;
-        let _cancel = CancelRequest { handle: &self.handle, id };
-        answer.await.unwrap_or(Err(RequestError::Closed))
+        let id = self.begin_request(subject, request, false, Answers::One(sender))?;
+        Ok(PendingAnswer { handle: Rc::clone(&self.handle), id, answer })
     }
 
     /// Publishes a request that may have many answers, and returns them as a stream.
@@ -140,13 +152,23 @@ impl Client {
     }
 }
 
-/// Cancels a request when its future is dropped.
-struct CancelRequest<'a> {
-    handle: &'a Handle,
+/// The answer to a request that was sent. Dropping it cancels the request.
+#[derive(Debug)]
+pub(crate) struct PendingAnswer {
+    handle: Rc<Handle>,
     id: RequestId,
+    answer: oneshot::Receiver<Response>,
 }
 
-impl Drop for CancelRequest<'_> {
+impl Future for PendingAnswer {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        self.answer.poll_unpin(cx).map(|answer| answer.unwrap_or(Err(RequestError::Closed)))
+    }
+}
+
+impl Drop for PendingAnswer {
     fn drop(&mut self) {
         self.handle.cancel(self.id);
     }

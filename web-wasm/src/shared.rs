@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 
 use futures_channel::oneshot;
 use hashbrown::HashMap;
-use nats_proto::connection::{self, FlushError, FlushId, RequestId, Response};
+use nats_proto::connection::{self, EndReason, FlushError, FlushId, RequestId, Response};
 use nats_proto::{Connection, Message, ServerAddr, ServerPool, WallClock};
 
 use crate::client::State;
@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) inner: RefCell<Inner>,
     pub(crate) pool: RefCell<ServerPool>,
     pub(crate) state: Cell<State>,
+    /// How often a connection broke.
+    pub(crate) losses: Cell<u64>,
     /// Where the connection goes, while there is one.
     pub(crate) server: RefCell<Option<ServerAddr>>,
     /// What the clock on the wall said, for the dates of moments.
@@ -86,6 +88,7 @@ impl Shared {
             inner: RefCell::new(inner),
             pool: RefCell::new(pool),
             state: Cell::new(State::Pending),
+            losses: Cell::new(0),
             server: RefCell::new(None),
             wall_clock: RefCell::default(),
             driver: RefCell::new(None),
@@ -120,6 +123,12 @@ impl Shared {
     pub(crate) fn emit(&self, event: &Event) {
         self.inner.borrow_mut().emit(event);
     }
+
+    /// A connection broke, and with it ends what was subscribed to for as long as it lasts.
+    pub(crate) fn connection_lost(&self) {
+        self.losses.set(self.losses.get() + 1);
+        self.inner.borrow_mut().end_transient();
+    }
 }
 
 impl Inner {
@@ -138,6 +147,17 @@ impl Inner {
             }
             None => false,
         });
+    }
+
+    fn end_transient(&mut self) {
+        let transient = self.queues.iter().filter(|(_, queue)| queue.transient);
+        let transient: Vec<u64> = transient.map(|(sid, _)| *sid).collect();
+        for sid in transient {
+            self.connection.unsubscribe(sid, None);
+            if let Some(queue) = self.queues.remove(&sid) {
+                queue.end(EndReason::Unsubscribed);
+            }
+        }
     }
 
     /// Sorts out what the connection has to tell: messages and results go to those who wait for

@@ -54,6 +54,8 @@ impl PendingLimits {
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) subject: Subject,
+    /// Whether it ends when the connection breaks, instead of going on with the next.
+    pub(crate) transient: bool,
     limits: Cell<PendingLimits>,
     messages: RefCell<VecDeque<Message>>,
     bytes: Cell<usize>,
@@ -80,9 +82,10 @@ pub(crate) enum Queued {
 }
 
 impl Queue {
-    pub(crate) fn new(subject: Subject, limits: PendingLimits) -> Self {
+    pub(crate) fn new(subject: Subject, limits: PendingLimits, transient: bool) -> Self {
         Self {
             subject,
+            transient,
             limits: Cell::new(limits),
             messages: RefCell::default(),
             bytes: Cell::default(),
@@ -284,7 +287,7 @@ mod tests {
 
     #[test]
     fn everybody_who_waits_is_told_when_the_last_message_is_read() {
-        let queue = Queue::new(Subject::from_static("a"), PendingLimits::default());
+        let queue = Queue::new(Subject::from_static("a"), PendingLimits::default(), false);
         queue.push(Message::default());
         let waiting = [Arc::<Woken>::default(), Arc::<Woken>::default()];
         let wakers = waiting.each_ref().map(|woken| Waker::from(Arc::clone(woken)));
@@ -299,7 +302,7 @@ mod tests {
         assert_eq!(wakes(), [1, 1]);
         assert!(queue.poll_finished(cx).is_ready());
 
-        let idle = Queue::new(Subject::from_static("a"), PendingLimits::default());
+        let idle = Queue::new(Subject::from_static("a"), PendingLimits::default(), false);
         assert!(idle.poll_finished(&mut Context::from_waker(&wakers[0])).is_pending());
         idle.end(EndReason::Drained);
         assert_eq!(wakes(), [2, 1], "there was nothing to read");

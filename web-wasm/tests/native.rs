@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+#[path = "native/chaos.rs"]
+mod chaos;
 #[path = "native/cluster.rs"]
 mod cluster;
 mod common;
@@ -17,11 +19,15 @@ mod differential;
 mod env;
 #[path = "native/failure.rs"]
 mod failure;
+#[path = "native/jetstream.rs"]
+mod jetstream;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
 #[path = "native/services.rs"]
 mod services;
 #[path = "native/simulation.rs"]
 mod simulation;
+#[path = "native/wire_cutter.rs"]
+mod wire_cutter;
 
 scenarios!(tokio::test, env::local);

@@ -13,6 +13,7 @@
 //! | [`Subject`], [`subject::matches`] | names, checked and matched |
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
 //! | [`jetstream`] | what JetStream says: configurations, states, answers |
+//! | [`kv`] | key-value buckets on it |
 //! | [`service`] | services: what they are asked, and what they answer |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
@@ -32,6 +33,7 @@ pub mod connection;
 mod header;
 mod info;
 pub mod jetstream;
+pub mod kv;
 mod message;
 mod nuid;
 mod op;

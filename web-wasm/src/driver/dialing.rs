@@ -60,6 +60,7 @@ impl Driver {
         let Some(server) = self.server.clone() else { return };
         if self.shared.state.get() == State::Connected {
             self.shared.state.set(State::Disconnected);
+            self.shared.connection_lost();
             self.shared.pool.borrow_mut().disconnected(&server, now);
             self.shared.emit(&Event::Disconnected { reason: reason.clone(), unconfirmed });
         } else {
@@ -188,6 +189,9 @@ impl Driver {
         self.shared.server.replace(Some(server.clone()));
         self.shared.pool.borrow_mut().connected(&server, self.now());
         self.schedule_renewal();
+        if broke.is_some() {
+            self.shared.connection_lost();
+        }
         let server_name = self.server_name();
         self.shared.emit(&Event::HandedOver { server, server_name, broke, unconfirmed });
     }

@@ -35,6 +35,12 @@ pub(crate) async fn connect_guarded(options: ConnectOptions) -> Result<Client, C
     connect_to(options, server.expect("run `just test-browser`")).await
 }
 
+/// Connects to the server with JetStream.
+pub(crate) async fn connect_jetstream(options: ConnectOptions) -> Result<Client, ConnectError> {
+    let server = option_env!("WEB_WASM_TEST_JETSTREAM_SERVER");
+    connect_to(options, server.expect("run `just test-browser`")).await
+}
+
 /// Seconds since 1970.
 pub(crate) fn unix_time() -> u64 {
     (js_sys::Date::now() / 1_000.0) as u64

@@ -1,7 +1,10 @@
 //! What the client does, told once and run against a real nats-server both natively and in a
 //! browser. Each test program brings `crate::env`, its surroundings.
 
+mod consumers;
 mod credentials;
+mod jetstream;
+mod kv;
 mod lifecycle;
 mod messages;
 mod requests;
@@ -9,7 +12,10 @@ mod services;
 mod subscriptions;
 mod users;
 
+pub(crate) use consumers::*;
 pub(crate) use credentials::*;
+pub(crate) use jetstream::*;
+pub(crate) use kv::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use requests::*;
@@ -90,7 +96,15 @@ macro_rules! scenarios {
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
-            handing_over handing_over_in_vain rotating_credentials services services_over_reconnects
+            handing_over handing_over_in_vain rotating_credentials
+            managing_streams listing_many_streams publishing_with_confirmation
+            publishing_many_at_a_time reading_stored_messages managing_consumers
+            names_of_streams_are_checked
+            consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
+            pinned_clients ordered_consumers
+            managing_buckets reading_and_writing_values reading_values_from_the_leader
+            values_of_an_age names_of_keys_are_checked
+            services services_over_reconnects
             services_in_queue_groups services_and_where_they_answer services_are_checked
             gaps);
     };

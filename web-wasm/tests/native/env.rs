@@ -39,6 +39,8 @@ thread_local! {
     static SERVER: NatsServer = NatsServer::start(include_str!("../common/server.conf"));
     /// One that lets in who holds a JWT.
     static GUARDED: NatsServer = NatsServer::start(include_str!("../common/operator.conf"));
+    /// One with JetStream.
+    static JETSTREAM: NatsServer = NatsServer::start(include_str!("../common/jetstream.conf"));
 }
 
 /// Seconds since 1970.
@@ -54,6 +56,12 @@ pub(crate) async fn pause(millis: u32) {
 /// Connects to the server that wants a JWT.
 pub(crate) async fn connect_guarded(options: ConnectOptions) -> Result<Client, ConnectError> {
     let addr = GUARDED.with(NatsServer::url);
+    connect_to(options, &addr).await
+}
+
+/// Connects to the server with JetStream.
+pub(crate) async fn connect_jetstream(options: ConnectOptions) -> Result<Client, ConnectError> {
+    let addr = JETSTREAM.with(NatsServer::url);
     connect_to(options, &addr).await
 }
 
@@ -225,6 +233,11 @@ impl NatsServer {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
+    /// Where it stores, if it has JetStream.
+    fn store(&self) -> PathBuf {
+        self.conf.with_extension("jetstream")
+    }
+
     /// Where clients that are no browsers connect.
     pub(crate) fn tcp_url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.tcp_port)
@@ -253,6 +266,7 @@ impl NatsServer {
         let child = Command::new(nats_server())
             .arg("-c")
             .arg(&self.conf)
+            .env("JETSTREAM_DIR", self.store())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -270,6 +284,7 @@ impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
         std::fs::remove_file(&self.conf).ok();
+        std::fs::remove_dir_all(self.store()).ok();
     }
 }
 

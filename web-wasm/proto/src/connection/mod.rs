@@ -382,6 +382,11 @@ impl Connection {
         format!("{}.{}", self.config.inbox_prefix, self.nuid.next())
     }
 
+    /// A fresh identifier, for what needs a name that nobody else gives.
+    pub fn new_nuid(&mut self) -> String {
+        self.nuid.next()
+    }
+
     fn link_mut(&mut self, via: Via) -> Option<&mut Link> {
         match via {
             Via::Present => Some(&mut self.link),

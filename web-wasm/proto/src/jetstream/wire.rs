@@ -68,6 +68,16 @@ pub(crate) mod nanos {
         Ok(nanos.filter(|nanos| *nanos >= 0).map(from_i64))
     }
 
+    pub(crate) fn serialize_some<S: Serializer>(
+        value: &Option<Duration>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(duration) => serialize(duration, out),
+            None => out.serialize_none(),
+        }
+    }
+
     /// A list of durations.
     pub(crate) mod list {
         use alloc::vec::Vec;

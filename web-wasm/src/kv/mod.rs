@@ -1,0 +1,43 @@
+//! Key-value buckets, kept in streams.
+//!
+//! Names and shapes follow async-nats's `jetstream::kv`. Buckets are made and found by a
+//! [`Context`](crate::jetstream::Context):
+//!
+//! ```no_run
+//! # async fn example(client: web_wasm::Client) -> Result<(), Box<dyn core::error::Error>> {
+//! use web_wasm::{jetstream, kv};
+//!
+//! let jetstream = jetstream::new(client);
+//! let config = kv::Config { bucket: "profiles".into(), history: 5, ..Default::default() };
+//! let profiles = jetstream.create_key_value(config).await?;
+//! let revision = profiles.put("user.7", "Ada".into()).await?;
+//! profiles.update("user.7", "Ada L.".into(), revision).await?;
+//! assert_eq!(profiles.get("user.7").await?.as_deref(), Some(&b"Ada L."[..]));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to do this | use |
+//! |---|---|
+//! | make, change, find and delete buckets | [`Context`](crate::jetstream::Context) |
+//! | read values | [`Store::get`], [`Store::entry`], [`Store::entry_for_revision`] |
+//! | write values | [`Store::put`], [`Store::create`], [`Store::update`] |
+//! | delete values | [`Store::delete`], [`Store::purge`] |
+
+mod error;
+mod manage;
+mod status;
+mod store;
+mod write;
+
+pub use error::{
+    CreateError, CreateKeyValueError, CreateOrUpdateKeyValueError, DeleteError, EntryError,
+    KeyValueError, PurgeError, PutError, StatusError, UpdateError, UpdateKeyValueError,
+};
+pub use manage::{BucketNames, Buckets};
+pub use status::Status;
+pub use store::Store;
+
+pub use nats_proto::kv::{
+    ALL_KEYS, Bucket, BucketError, Config, ConfigError, Entry, KeyError, MAX_HISTORY, Operation,
+};
