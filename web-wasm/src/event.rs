@@ -10,6 +10,7 @@ use std::rc::Rc;
 use futures_core::Stream;
 use nats_proto::connection::{DisconnectReason, Interrupted};
 use nats_proto::jetstream::DateTime;
+use nats_proto::jetstream::recovery::Verdict;
 use nats_proto::{ServerAddr, ServerError, Subject};
 
 /// How many events wait for a listener that does not read them.
@@ -87,6 +88,15 @@ pub enum Event {
         /// and still are. Members of a queue group are among them, though others may have had their
         /// messages.
         subscriptions: Vec<Interrupted>,
+    },
+    /// A [recovering subscription](crate::jetstream::RecoveringSubscriber) was interrupted and goes
+    /// on: with what it has missed, or without, and why. Comes when the last message that was missed is
+    /// read, or when it is known that some will not come.
+    Recovery {
+        /// What it is subscribed to.
+        subject: Subject,
+        /// What came of it.
+        verdict: Verdict,
     },
     /// The connection was to be replaced by another one, which did not come to be. It goes on, and
     /// the client tries again.

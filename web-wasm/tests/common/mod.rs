@@ -7,6 +7,7 @@ mod jetstream;
 mod kv;
 mod lifecycle;
 mod messages;
+mod recovering;
 mod requests;
 mod services;
 mod subscriptions;
@@ -18,6 +19,7 @@ pub(crate) use jetstream::*;
 pub(crate) use kv::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
+pub(crate) use recovering::*;
 pub(crate) use requests::*;
 pub(crate) use services::*;
 pub(crate) use subscriptions::*;
@@ -106,7 +108,8 @@ macro_rules! scenarios {
             values_of_an_age names_of_keys_are_checked
             services services_over_reconnects
             services_in_queue_groups services_and_where_they_answer services_are_checked
-            gaps);
+            gaps recovering recovering_what_was_dropped recovering_too_much
+            recovering_from_another_stream recovering_from_nothing recovering_after_a_number);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(
