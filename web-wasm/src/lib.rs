@@ -44,6 +44,7 @@ mod event;
 mod handle;
 pub mod jetstream;
 pub mod kv;
+pub mod object_store;
 mod options;
 pub mod platform;
 mod publish;

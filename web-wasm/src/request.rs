@@ -139,10 +139,10 @@ impl Client {
         many: bool,
         answers: Answers,
     ) -> Result<RequestId, RequestError> {
-        let Request { payload, headers, timeout, inbox } = request;
+        let Request { payload, headers, timeout, inbox, wildcards } = request;
         let shared = self.shared();
         let timeout = timeout.unwrap_or(shared.options.request_timeout);
-        let plan = RequestPlan { timeout, many, inbox: inbox.as_deref() };
+        let plan = RequestPlan { timeout, many, inbox: inbox.as_deref(), wildcards: *wildcards };
         let now = shared.runtime.platform.now();
         let mut inner = shared.inner.borrow_mut();
         let id = inner.connection.request(now, subject, headers.as_ref(), payload, plan)?;
@@ -181,6 +181,7 @@ pub struct Request {
     headers: Option<HeaderMap>,
     timeout: Option<Duration>,
     inbox: Option<String>,
+    wildcards: bool,
 }
 
 impl Request {
@@ -215,6 +216,12 @@ impl Request {
     #[must_use]
     pub fn inbox(mut self, inbox: impl Into<String>) -> Self {
         self.inbox = Some(inbox.into());
+        self
+    }
+
+    /// Lets the subject have wildcards, as some of the server's API have.
+    pub(crate) fn with_wildcards(mut self) -> Self {
+        self.wildcards = true;
         self
     }
 }

@@ -19,6 +19,8 @@ mod differential;
 mod env;
 #[path = "native/failure.rs"]
 mod failure;
+#[path = "native/interop.rs"]
+mod interop;
 #[path = "native/jetstream.rs"]
 mod jetstream;
 #[path = "native/misbehaving.rs"]

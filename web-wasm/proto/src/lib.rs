@@ -14,6 +14,7 @@
 //! | [`HeaderMap`], [`StatusCode`] | message headers and their status line |
 //! | [`jetstream`] | what JetStream says: configurations, states, answers |
 //! | [`kv`] | key-value buckets on it |
+//! | [`object_store`] | objects in pieces, and what is known of them |
 //! | [`service`] | services: what they are asked, and what they answer |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
@@ -36,6 +37,7 @@ pub mod jetstream;
 pub mod kv;
 mod message;
 mod nuid;
+pub mod object_store;
 mod op;
 mod pool;
 mod server_addr;

@@ -383,8 +383,9 @@ impl Context {
         subject: Subject,
         payload: Bytes,
     ) -> Result<T, RequestError> {
+        // The subject is made of names and patterns that were checked. A consumer's filter is one.
         let request = Request::new().payload(payload).timeout(self.settings.timeout);
-        let answer = self.client.send_request(subject, request).await?;
+        let answer = self.client.send_request(subject, request.with_wildcards()).await?;
         Ok(response::parse(&answer.payload)?)
     }
 }

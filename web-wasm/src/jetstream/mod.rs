@@ -56,7 +56,7 @@ pub use nats_proto::jetstream::{
 };
 
 #[doc(no_inline)]
-pub use crate::kv;
+pub use crate::{kv, object_store};
 
 use crate::client::Client;
 

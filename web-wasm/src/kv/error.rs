@@ -3,8 +3,11 @@
 use nats_proto::jetstream::{ApiError, ErrorCode};
 use nats_proto::kv::{BucketError, ConfigError, KeyError};
 
+use crate::jetstream::consumer::InboxError;
+use crate::jetstream::consumer::pull::OrderedMessagesError;
 use crate::jetstream::stream::{
-    CreateStreamError, DirectGetError, GetStreamError, RawMessageError, UpdateStreamError,
+    self, ConsumerCreateError, CreateStreamError, DirectGetError, GetStreamError, RawMessageError,
+    UpdateStreamError,
 };
 use crate::jetstream::{PublishError, RequestError};
 
@@ -192,4 +195,50 @@ impl From<UpdateError> for CreateError {
             UpdateError::Publish(error) => Self::Publish(error),
         }
     }
+}
+
+/// Why a bucket is not watched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// One of the caller's keys is none, nor a pattern of keys.
+    #[error(transparent)]
+    InvalidKey(#[from] KeyError),
+    /// The caller names no key.
+    #[error("there are no keys to watch")]
+    NoKeys,
+    /// The consumer that would watch was not made.
+    #[error(transparent)]
+    Consumer(#[from] ConsumerCreateError),
+    /// The client can't be told.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+}
+
+/// Why neither keys nor a history are listed.
+pub type HistoryError = WatchError;
+
+/// A trouble of a watch, or of a list. After one that [`is_fatal`](OrderedMessagesError::is_fatal)
+/// it ends; after others it goes on.
+pub type WatcherError = OrderedMessagesError;
+
+/// Why what deleted keys left is still there, or some of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PurgeDeletesError {
+    /// It was not found out which keys are deleted.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// Finding that out was interrupted.
+    #[error(transparent)]
+    Watcher(#[from] WatcherError),
+    /// The stream has a key that is none.
+    #[error(transparent)]
+    InvalidKey(#[from] KeyError),
+    /// Entries were not deleted.
+    #[error(transparent)]
+    Purge(#[from] stream::PurgeError),
+    /// The bucket was not looked up.
+    #[error(transparent)]
+    Request(#[from] RequestError),
 }

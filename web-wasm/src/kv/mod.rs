@@ -22,22 +22,31 @@
 //! | make, change, find and delete buckets | [`Context`](crate::jetstream::Context) |
 //! | read values | [`Store::get`], [`Store::entry`], [`Store::entry_for_revision`] |
 //! | write values | [`Store::put`], [`Store::create`], [`Store::update`] |
-//! | delete values | [`Store::delete`], [`Store::purge`] |
+//! | delete values | [`Store::delete`], [`Store::purge`], [`Store::purge_deletes`] |
+//! | see what happens | [`Store::watch`], [`Store::watch_with_options`] |
+//! | list what there is | [`Store::keys`], [`Store::history`] |
 
 mod error;
+mod listing;
 mod manage;
+mod purge_deletes;
 mod status;
 mod store;
+mod watch;
 mod write;
 
 pub use error::{
     CreateError, CreateKeyValueError, CreateOrUpdateKeyValueError, DeleteError, EntryError,
-    KeyValueError, PurgeError, PutError, StatusError, UpdateError, UpdateKeyValueError,
+    HistoryError, KeyValueError, PurgeDeletesError, PurgeError, PutError, StatusError, UpdateError,
+    UpdateKeyValueError, WatchError, WatcherError,
 };
+pub use listing::{History, Keys};
 pub use manage::{BucketNames, Buckets};
 pub use status::Status;
 pub use store::Store;
+pub use watch::Watch;
 
 pub use nats_proto::kv::{
     ALL_KEYS, Bucket, BucketError, Config, ConfigError, Entry, KeyError, MAX_HISTORY, Operation,
+    WatchFrom, WatchOptions,
 };

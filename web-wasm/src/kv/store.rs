@@ -107,6 +107,21 @@ impl Store {
         let message = message.filter(|message| message.subject == subject);
         Ok(message.and_then(|message| Entry::got(&self.layout, message)))
     }
+
+    /// The first message after this revision of keys that `pattern` matches.
+    pub(super) async fn next_after(
+        &self,
+        pattern: &str,
+        last: u64,
+    ) -> Result<Option<StreamMessage>, EntryError> {
+        let subject = self.layout.read_many(pattern)?;
+        let (subject, next) = (subject.as_str(), last + 1);
+        if self.stream.info.config.allow_direct {
+            found_directly(self.stream.direct_get_next_for_subject(subject, Some(next)).await)
+        } else {
+            found(self.stream.get_next_raw_message_by_subject(subject, next).await)
+        }
+    }
 }
 
 fn found_directly(

@@ -329,6 +329,7 @@ pub(crate) async fn ordered_consumers() {
         assert_eq!(number(&message), expected);
         match expected {
             50 => jetstream.client().force_reconnect(),
+            80 => jetstream.client().renew_credentials(),
             120 => {
                 for name in names().await {
                     stream.delete_consumer(name).await.unwrap();

@@ -13,7 +13,7 @@ use super::jetstream::{jetstream, unique_name};
 use crate::env;
 
 /// A bucket of the test's own in memory.
-async fn own_bucket(context: &Context, name: &str, config: kv::Config) -> Store {
+pub(super) async fn own_bucket(context: &Context, name: &str, config: kv::Config) -> Store {
     let bucket = unique_name(context, name);
     let config = kv::Config { bucket, storage: StorageType::Memory, ..config };
     context.create_key_value(config).await.unwrap()

@@ -5,8 +5,10 @@ mod consumers;
 mod credentials;
 mod jetstream;
 mod kv;
+mod kv_watch;
 mod lifecycle;
 mod messages;
+mod object_stores;
 mod recovering;
 mod requests;
 mod services;
@@ -17,8 +19,10 @@ pub(crate) use consumers::*;
 pub(crate) use credentials::*;
 pub(crate) use jetstream::*;
 pub(crate) use kv::*;
+pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
+pub(crate) use object_stores::*;
 pub(crate) use recovering::*;
 pub(crate) use requests::*;
 pub(crate) use services::*;
@@ -104,8 +108,11 @@ macro_rules! scenarios {
             names_of_streams_are_checked
             consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
             pinned_clients ordered_consumers
+            object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
+            watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader
-            values_of_an_age names_of_keys_are_checked
+            values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
+            watching_through_losses
             services services_over_reconnects
             services_in_queue_groups services_and_where_they_answer services_are_checked
             gaps recovering recovering_what_was_dropped recovering_too_much

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use web_wasm::Client;
 use web_wasm::jetstream::{self, Context, PublishMessage, consumer::pull, stream};
 
 use crate::env::{self, NatsServer};
@@ -17,11 +18,26 @@ const MESSAGES: u32 = 20_000;
 const CUTS: u32 = 50;
 const RESTARTS: u32 = 5;
 
-/// A stream that is kept in files.
-async fn numbers(context: &Context) -> stream::Stream {
+/// A stream that is kept in files, on so many servers.
+async fn numbers(context: &Context, num_replicas: usize) -> stream::Stream {
     let subjects = vec!["numbers.>".into()];
-    let config = stream::Config { subjects, ..stream::Config::from("NUMBERS") };
-    context.create_stream(config).await.unwrap()
+    let config = stream::Config { subjects, num_replicas, ..stream::Config::from("NUMBERS") };
+    env::within(async {
+        loop {
+            // The servers of a cluster have to find each other first.
+            if let Ok(stream) = context.create_stream(config.clone()).await {
+                break stream;
+            }
+            env::pause(50).await;
+        }
+    })
+    .await
+}
+
+/// Options that give up soon, to try again.
+fn hasty(client: Client) -> Context {
+    let timeout = Duration::from_millis(500);
+    jetstream::ContextBuilder::new().ack_timeout(timeout).timeout(timeout).build(client)
 }
 
 /// Publishes every number once and in order, however often that takes.
@@ -48,11 +64,8 @@ async fn an_ordered_consumer_gets_each_message_once_and_in_order_through_chaos()
         let server = NatsServer::start(JETSTREAM);
         let wire = WireCutter::to(&server.url()).await;
         let publisher = env::connect_to(impatient(), &server.url()).await.unwrap();
-        let publisher = jetstream::ContextBuilder::new()
-            .ack_timeout(Duration::from_millis(500))
-            .timeout(Duration::from_millis(500))
-            .build(publisher);
-        let stream = numbers(&publisher).await;
+        let publisher = hasty(publisher);
+        let stream = numbers(&publisher, 1).await;
 
         let client = env::connect_to(impatient(), wire.url()).await.unwrap();
         let reader = jetstream::new(client.clone());
@@ -89,4 +102,116 @@ async fn an_ordered_consumer_gets_each_message_once_and_in_order_through_chaos()
         client.close().await.unwrap();
     })
     .await;
+}
+
+/// A consumer that outlives its client, whose connections break: every message is got, and none again
+/// that is known to be acknowledged. A server that is killed forgets what it was told last.
+#[tokio::test]
+async fn a_durable_consumer_loses_nothing_through_chaos() {
+    const MESSAGES: u32 = 3_000;
+    env::local(async {
+        let server = NatsServer::start(JETSTREAM);
+        let wire = WireCutter::to(&server.url()).await;
+        let publisher = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let publisher = hasty(publisher);
+        let stream = numbers(&publisher, 1).await;
+        let options = impatient().request_timeout(Duration::from_millis(500));
+        let client = env::connect_to(options, wire.url()).await.unwrap();
+        let reader = jetstream::new(client.clone());
+        let config = pull::Config {
+            durable_name: Some("durable".into()),
+            ack_wait: Duration::from_secs(1),
+            ..Default::default()
+        };
+        let consumer = reader.create_consumer_on_stream(config, stream.name()).await.unwrap();
+        let mut messages = consumer.messages().await.unwrap();
+        env::spawn(publish_numbers(publisher.clone(), 0, MESSAGES));
+        let mut acknowledged: Vec<Option<u32>> = vec![None; MESSAGES as usize];
+        let (mut received, mut kills) = (0, 0);
+        while acknowledged.contains(&None) {
+            let message = env::within(messages.next()).await.unwrap().unwrap();
+            let number: usize = core::str::from_utf8(&message.payload).unwrap().parse().unwrap();
+            let before = acknowledged[number];
+            assert!(before.is_none_or(|before| before < kills), "{number} comes again");
+            if message.double_ack().await.is_ok() {
+                acknowledged[number] = Some(kills);
+            }
+            received += 1;
+            if received % 500 == 250 {
+                wire.cut();
+            } else if received % 1_000 == 999 {
+                server.restart();
+                kills += 1;
+            }
+        }
+        let info = consumer.get_info().await.unwrap();
+        assert_eq!((info.num_pending, info.num_ack_pending), (0, 0));
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+/// Each node of a cluster is lost once, that to which the client is connected among them: an ordered
+/// consumer goes on, though its consumer is lost too.
+#[tokio::test]
+async fn lost_nodes_leave_no_gap() {
+    const MESSAGES: u32 = 3_000;
+    env::local(async {
+        let routes = [env::free_port(), env::free_port(), env::free_port()];
+        let node = |index: usize| {
+            let routes_of_all = routes.map(|port| format!("nats://127.0.0.1:{port}"));
+            let cluster = format!(
+                "cluster {{ name: three, listen: \"127.0.0.1:{}\", routes: {routes_of_all:?} }}",
+                routes[index],
+            );
+            let name = format!("node-{index}");
+            NatsServer::start(&[&*JETSTREAM.replace("jetstream-server", &name), &cluster].concat())
+        };
+        let nodes = [node(0), node(1), node(2)];
+        let urls = nodes.each_ref().map(NatsServer::url);
+        let publisher = env::connect_to_all(impatient(), &urls).await.unwrap();
+        let publisher = hasty(publisher);
+        let stream = numbers(&publisher, 3).await;
+        let client = env::connect_to_all(impatient(), &urls).await.unwrap();
+        let config = pull::OrderedConfig::default();
+        let consumer = jetstream::new(client.clone())
+            .create_consumer_on_stream(config, stream.name())
+            .await
+            .unwrap();
+        let mut messages = consumer.messages().await.unwrap();
+        env::spawn(publish_numbers(publisher, 0, MESSAGES));
+        let mut lost = None;
+        for number in 0..MESSAGES {
+            let message = env::within(messages.next()).await.unwrap().unwrap();
+            let received: u32 = core::str::from_utf8(&message.payload).unwrap().parse().unwrap();
+            assert_eq!(received, number);
+            let (round, at) = (number as usize / 1_000, number % 1_000);
+            if at == 300 {
+                // The client's own node is the first to go.
+                let own = client.server_info().server_name;
+                let own: usize = own.trim_start_matches("node-").parse().unwrap();
+                let node = &nodes[(own + round) % 3];
+                node.kill();
+                lost = Some(node);
+            } else if at == 600 {
+                lost.take().unwrap().restart();
+            } else if at == 900 {
+                env::within(async {
+                    while !is_whole(&stream).await {
+                        env::pause(50).await;
+                    }
+                })
+                .await;
+            }
+        }
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+/// Whether every server has all of a stream.
+async fn is_whole(stream: &stream::Stream) -> bool {
+    let Ok(info) = stream.get_info().await else { return false };
+    let Some(cluster) = info.cluster else { return false };
+    cluster.leader.is_some() && cluster.replicas.iter().filter(|peer| peer.current).count() == 2
 }

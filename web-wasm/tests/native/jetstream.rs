@@ -108,6 +108,47 @@ async fn messages_without_ids_are_confirmed_or_fail_whatever_restarts() {
 }
 
 #[tokio::test]
+async fn a_watch_is_told_each_change_whatever_restarts() {
+    const CHANGES: u64 = 300;
+    env::local(async {
+        let server = NatsServer::start(JETSTREAM);
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let jetstream = ours::ContextBuilder::new()
+            .publish_retries(20, Duration::from_millis(100))
+            .build(client.clone());
+        let config = kv::Config { bucket: "restarted".into(), history: 64, ..Default::default() };
+        let store = jetstream.create_key_value(config).await.unwrap();
+        let mut watch = store.watch_with_history(">").await.unwrap();
+        let changing = async {
+            for number in 0..CHANGES {
+                if number % 100 == 50 {
+                    server.restart();
+                }
+                let key = format!("k.{}", number % 9);
+                // Put once, though the connection breaks: revisions have no gaps.
+                assert_eq!(store.put(key, number.to_string().into()).await, Ok(number + 1));
+            }
+        };
+        let watching = async {
+            let mut expected = 1;
+            while expected <= CHANGES {
+                match env::within(watch.next()).await.expect("the watch goes on") {
+                    Ok(entry) => {
+                        assert_eq!(entry.revision, expected);
+                        assert_eq!(entry.value, (expected - 1).to_string());
+                        expected += 1;
+                    }
+                    Err(error) => assert!(!error.is_fatal(), "{error}"),
+                }
+            }
+        };
+        futures_util::future::join(changing, watching).await;
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn configurations_mean_the_same_to_async_nats() {
     env::local(async {
         let server = NatsServer::start(JETSTREAM);
@@ -255,7 +296,17 @@ async fn values_mean_the_same_to_async_nats() {
         let revision = same.update("a.b", "2".into(), revision).await.unwrap();
         assert_eq!(made.get("a.b").await.unwrap().unwrap(), "2");
         made.update("a.b", "3".into(), revision).await.unwrap();
+        let mut watch = made.watch_with_history(">").await.unwrap();
+        let mut other = same.watch_with_history(">").await.unwrap();
         same.delete("a.b").await.unwrap();
+        for operation in ["Put", "Delete"] {
+            let ours = env::within(watch.next()).await.unwrap().unwrap();
+            let theirs = env::within(other.next()).await.unwrap().unwrap();
+            assert_eq!((&*ours.key, ours.revision), (&*theirs.key, theirs.revision));
+            assert_eq!(ours.created.unix_timestamp_nanos(), theirs.created.unix_timestamp_nanos());
+            assert_eq!(format!("{:?}", ours.operation), operation);
+            assert_eq!(format!("{:?}", theirs.operation), operation);
+        }
         let entry = made.entry("a.b").await.unwrap().unwrap();
         assert_eq!(entry.operation, kv::Operation::Delete);
         made.create("a.b", "4".into()).await.unwrap();

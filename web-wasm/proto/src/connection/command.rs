@@ -26,17 +26,20 @@ pub struct RequestPlan<'a> {
     pub many: bool,
     /// Where they go; `None` is the inbox that all requests share.
     pub inbox: Option<&'a str>,
+    /// Whether the subject may have wildcards. Some requests to the server's API have them, since
+    /// they name a pattern so that a credential can be for that alone; they are not expanded.
+    pub wildcards: bool,
 }
 
 impl RequestPlan<'_> {
     /// One answer over the shared inbox.
     pub const fn one(timeout: Duration) -> Self {
-        Self { timeout, many: false, inbox: None }
+        Self { timeout, many: false, inbox: None, wildcards: false }
     }
 
     /// Many answers over the shared inbox.
     pub const fn many(timeout: Duration) -> Self {
-        Self { timeout, many: true, inbox: None }
+        Self { timeout, many: true, inbox: None, wildcards: false }
     }
 }
 
@@ -64,6 +67,20 @@ impl Connection {
         validate_publish(subject).map_err(PublishError::InvalidSubject)?;
         if let Some(reply) = reply {
             validate_publish(reply).map_err(PublishError::InvalidReplySubject)?;
+        }
+        self.publish_checked(subject, reply, headers, payload)
+    }
+
+    /// Publishes to subjects that were checked.
+    fn publish_checked(
+        &mut self,
+        subject: &str,
+        reply: Option<&str>,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+    ) -> Result<(), PublishError> {
+        if self.link.phase == Phase::Closed {
+            return Err(PublishError::Closed);
         }
         let headers = headers.filter(|headers| !headers.is_empty());
         let size = payload.len() + headers.map_or(0, HeaderMap::wire_len);
@@ -213,6 +230,8 @@ impl Connection {
         plan: RequestPlan<'_>,
     ) -> Result<RequestId, RequestError> {
         self.now = now;
+        let check = if plan.wildcards { validate_pattern } else { validate_publish };
+        check(subject).map_err(PublishError::InvalidSubject)?;
         let (id, shared_reply) = self.requests.prepare();
         let (reply, own_sid) = match plan.inbox {
             Some(inbox) => {
@@ -226,7 +245,7 @@ impl Connection {
                 (&*shared_reply, None)
             }
         };
-        if let Err(error) = self.publish(subject, Some(reply), headers, payload) {
+        if let Err(error) = self.publish_checked(subject, Some(reply), headers, payload) {
             self.release_inbox(own_sid);
             return Err(error.into());
         }

@@ -23,4 +23,4 @@ pub use config::{Config, ConfigError, MAX_HISTORY};
 pub use entry::{Entry, Operation};
 pub use key::{ALL_KEYS, KeyError};
 pub use layout::Layout;
-pub use watch::{Watch, WatchOptions};
+pub use watch::{Watch, WatchFrom, WatchOptions};

@@ -2,15 +2,47 @@
 
 use super::entry::{Entry, Operation};
 use super::layout::Layout;
+use crate::jetstream::consumer::DeliverPolicy;
 use crate::message::Message;
+
+/// What a watcher is told of first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchFrom {
+    /// What happens from now on.
+    #[default]
+    Now,
+    /// What happened to each key last.
+    Last,
+    /// All that happened to each key, as far as the bucket keeps its history.
+    History,
+    /// What happened in this revision or later.
+    Revision(u64),
+}
 
 /// What a watcher wants to be told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WatchOptions {
+    /// What first.
+    pub from: WatchFrom,
     /// Not of keys that are deleted.
     pub ignore_deletes: bool,
     /// Not what the values are.
     pub meta_only: bool,
+}
+
+impl WatchOptions {
+    /// Which message is the first for the watcher's consumer.
+    pub fn deliver_policy(&self) -> DeliverPolicy {
+        match self.from {
+            WatchFrom::Now => DeliverPolicy::New,
+            WatchFrom::Last => DeliverPolicy::LastPerSubject,
+            WatchFrom::History => DeliverPolicy::All,
+            WatchFrom::Revision(start_sequence) => {
+                DeliverPolicy::ByStartSequence { start_sequence }
+            }
+        }
+    }
 }
 
 /// Turns the messages that an ordered consumer delivers into what a watcher is told.

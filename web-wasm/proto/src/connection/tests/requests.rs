@@ -120,7 +120,14 @@ fn a_request_with_an_inbox_of_its_own_leaves_nothing_behind() {
     assert_eq!(invalid, Err(RequestError::Publish(problem)));
     let invalid = rig.connection.request(rig.now, &"a b".into(), None, b"?", plan);
     assert!(matches!(invalid, Err(RequestError::Publish(PublishError::InvalidSubject(_)))));
-    rig.sent();
+    let pattern = Subject::from("api.create.a.*");
+    let invalid = rig.connection.request(rig.now, &pattern, None, b"?", plan);
+    assert!(matches!(invalid, Err(RequestError::Publish(PublishError::InvalidSubject(_)))));
+    let with_pattern = RequestPlan { wildcards: true, ..RequestPlan::one(SECOND) };
+    rig.connection.request(rig.now, &pattern, None, b"?", with_pattern).unwrap();
+    let invalid = rig.connection.request(rig.now, &"a b".into(), None, b"?", with_pattern);
+    assert!(matches!(invalid, Err(RequestError::Publish(PublishError::InvalidSubject(_)))));
+    assert!(rig.sent().contains("PUB api.create.a.* _INBOX."));
     rig.close_transport();
     rig.events();
     let said = rig.connect();

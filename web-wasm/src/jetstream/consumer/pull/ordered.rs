@@ -2,6 +2,7 @@
 
 use core::pin::Pin;
 use core::task::{Context as TaskContext, Poll, ready};
+use core::time::Duration;
 
 use nats_proto::Instant;
 use nats_proto::jetstream::consume::{
@@ -20,6 +21,10 @@ use crate::platform::LocalBoxFuture;
 
 /// How many messages are asked for at a time unless it is said otherwise.
 const BATCH: usize = 500;
+
+/// How long the server may be silent before it sends a heartbeat. A consumer that is lost with its
+/// server is missed after twice as long. Source: ADR-17.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// A trouble of an [`Ordered`] consumer. After one that [`is_fatal`](Self::is_fatal) the stream
 /// ends; after others it goes on.
@@ -70,7 +75,11 @@ impl Consumer<OrderedConfig> {
     #[expect(clippy::unused_async, reason = "async-nats has it so")]
     pub async fn messages(self) -> Result<Ordered, InboxError> {
         let Self { context, stream, config, info } = self;
-        let mut pull = PullOptions { max_messages: BATCH, ..PullOptions::default() };
+        let mut pull = PullOptions {
+            max_messages: BATCH,
+            idle_heartbeat: HEARTBEAT,
+            ..PullOptions::default()
+        };
         if let Some(max_bytes) = usize::try_from(config.max_bytes).ok().filter(|max| *max > 0) {
             pull.max_bytes = max_bytes;
         }
