@@ -25,6 +25,8 @@ mod interop;
 mod jetstream;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
+#[path = "native/recovering.rs"]
+mod recovering;
 #[path = "native/services.rs"]
 mod services;
 #[path = "native/simulation.rs"]
