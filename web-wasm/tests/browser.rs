@@ -15,6 +15,8 @@ mod common;
 mod credentials;
 #[path = "browser/env.rs"]
 mod env;
+#[path = "browser/files.rs"]
+mod files;
 
 use futures_util::StreamExt;
 use wasm_bindgen::JsCast;

@@ -23,6 +23,8 @@ mod failure;
 mod interop;
 #[path = "native/jetstream.rs"]
 mod jetstream;
+#[path = "native/jetstream_interop.rs"]
+mod jetstream_interop;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
 #[path = "native/recovering.rs"]

@@ -32,6 +32,7 @@
 //! | subscribe, and get what was missed in an interruption | [`Client::subscribe_recovering`] |
 //! | see what the account may use | [`Context::query_account`] |
 
+mod builder;
 pub mod consumer;
 mod context;
 mod error;
@@ -42,7 +43,8 @@ pub mod publish;
 mod recovering;
 pub mod stream;
 
-pub use context::{Context, ContextBuilder};
+pub use builder::ContextBuilder;
+pub use context::Context;
 pub use error::RequestError;
 pub use message::{AckError, Acker, Message};
 pub use publish::{PublishAckFuture, PublishError};

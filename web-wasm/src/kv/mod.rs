@@ -25,6 +25,20 @@
 //! | delete values | [`Store::delete`], [`Store::purge`], [`Store::purge_deletes`] |
 //! | see what happens | [`Store::watch`], [`Store::watch_with_options`] |
 //! | list what there is | [`Store::keys`], [`Store::history`] |
+//!
+//! A credential for a bucket `b` and the keys below `user` of it needs to publish to these subjects:
+//!
+//! | to | subjects |
+//! |---|---|
+//! | have its [`Store`] | `$JS.API.STREAM.INFO.KV_b` |
+//! | read a key | `$JS.API.DIRECT.GET.KV_b.$KV.b.user.>` |
+//! | watch and list keys | `$JS.API.CONSUMER.CREATE.KV_b.*.$KV.b.user.>`, `$JS.API.CONSUMER.MSG.NEXT.KV_b.*`, `$JS.API.CONSUMER.DELETE.KV_b.*` |
+//! | write and delete a key | `$KV.b.user.>` |
+//!
+//! [`Store::entry_for_revision`], watching several patterns at once, [`Store::purge_deletes`] and a
+//! list that is interrupted by deletions ask for more than that, since what they want is not part
+//! of the subject: `$JS.API.DIRECT.GET.KV_b`, `$JS.API.CONSUMER.CREATE.KV_b.*` and
+//! `$JS.API.STREAM.PURGE.KV_b` are for the bucket as a whole.
 
 mod error;
 mod listing;

@@ -76,13 +76,18 @@ impl Store {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn entry(&self, key: impl AsRef<str>) -> Result<Option<Entry>, EntryError> {
-        let subject = self.layout.read(key.as_ref())?;
-        let message = if self.stream.info.config.allow_direct {
-            found_directly(self.stream.direct_get_last_for_subject(subject).await)?
-        } else {
-            found(self.stream.get_last_raw_message_by_subject(subject.as_str()).await)?
-        };
+        let message = self.message(key.as_ref()).await?;
         Ok(message.and_then(|message| Entry::got(&self.layout, message)))
+    }
+
+    /// The last message of a key.
+    pub(super) async fn message(&self, key: &str) -> Result<Option<StreamMessage>, EntryError> {
+        let subject = self.layout.read(key)?;
+        if self.stream.info.config.allow_direct {
+            found_directly(self.stream.direct_get_last_for_subject(subject).await)
+        } else {
+            found(self.stream.get_last_raw_message_by_subject(subject.as_str()).await)
+        }
     }
 
     /// What happened to a key in this revision; `None` where that was something else, or is no

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use nats_proto::jetstream::{PublishMessage, headers as stream_headers};
+use nats_proto::jetstream::PublishMessage;
+use nats_proto::jetstream::headers::{MESSAGE_ID, ROLLUP};
 use nats_proto::kv::{KeyError, Operation, headers};
 
 use super::error::{CreateError, DeleteError, PurgeError, PutError, UpdateError};
@@ -45,9 +46,7 @@ impl Store {
     /// # Cancel safety
     /// If the future is dropped the value may have been put.
     pub async fn put(&self, key: impl AsRef<str>, value: Bytes) -> Result<u64, PutError> {
-        let id = self.stream.context.client.new_nuid();
-        let message = PublishMessage::build().payload(value).message_id(id);
-        Ok(self.write(key.as_ref(), message).await?)
+        Ok(self.write(key.as_ref(), PublishMessage::build().payload(value)).await?)
     }
 
     /// Puts a value if the key has none, or was deleted; returns its revision.
@@ -98,6 +97,10 @@ impl Store {
     }
 
     /// Puts a value if the key's last entry has this revision, 0 for none; returns its own.
+    ///
+    /// If the connection breaks before the confirmation has come, the bucket is asked whether the
+    /// value is the key's last entry. Only if it is not, or that is not known either, this fails:
+    /// then it may have been put and overwritten.
     ///
     /// # Errors
     /// [`UpdateError`].
@@ -206,7 +209,7 @@ impl Store {
     ) -> Result<(), PurgeError> {
         let message = PublishMessage::build()
             .header(headers::OPERATION, headers::PURGE)
-            .header(stream_headers::ROLLUP, headers::ROLLUP_SUBJECT);
+            .header(ROLLUP, headers::ROLLUP_SUBJECT);
         self.change(key, with_ttl(message, ttl), revision).await.map(drop)
     }
 
@@ -226,8 +229,19 @@ impl Store {
 
     async fn write(&self, key: &str, message: PublishMessage) -> Result<u64, WriteError> {
         let subject = self.layout.write(key).map_err(WriteError::InvalidKey)?;
+        let id = self.stream.context.client.new_nuid();
+        let message = message.message_id(&id);
         let stored = async { self.stream.context.send_publish(subject, message).await?.await };
-        Ok(stored.await.map_err(WriteError::Publish)?.sequence)
+        match stored.await {
+            Ok(ack) => Ok(ack.sequence),
+            Err(error @ PublishError::TimedOut { .. }) => {
+                let last = self.message(key).await.ok().flatten();
+                let ours =
+                    last.filter(|last| last.headers.get(MESSAGE_ID).is_some_and(|at| *at == *id));
+                ours.map(|last| last.sequence).ok_or(WriteError::Publish(error))
+            }
+            Err(error) => Err(WriteError::Publish(error)),
+        }
     }
 }
 

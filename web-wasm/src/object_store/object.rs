@@ -40,7 +40,7 @@ pub struct Object {
 enum State {
     Fresh,
     Opening(LocalBoxFuture<'static, Result<pull::Ordered, ReadError>>),
-    Reading(pull::Ordered),
+    Reading(Box<pull::Ordered>),
     Ended,
 }
 
@@ -140,10 +140,10 @@ impl Object {
                 }
                 State::Fresh => self.state = State::Opening(self.open()),
                 State::Opening(opening) => match opening.as_mut().poll(cx) {
-                    Poll::Ready(opened) => self.state = State::Reading(opened?),
+                    Poll::Ready(opened) => self.state = State::Reading(Box::new(opened?)),
                     Poll::Pending => return Poll::Pending,
                 },
-                State::Reading(pieces) => match Pin::new(pieces).poll_next(cx) {
+                State::Reading(pieces) => match Pin::new(&mut **pieces).poll_next(cx) {
                     Poll::Ready(Some(Ok(message))) => {
                         self.watchdog = None;
                         let pending = message.info()?.pending;

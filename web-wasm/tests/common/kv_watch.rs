@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use web_wasm::jetstream::stream::ConsumerError;
 use web_wasm::kv::{
     self, Entry, KeyError, Operation, Store, Watch, WatchError, WatchFrom, WatchOptions,
+    WatcherError,
 };
 
 use super::jetstream::jetstream;
@@ -94,6 +95,10 @@ pub(crate) async fn watching_keys() {
     let problem = KeyError::ForbiddenCharacter { at: 1 };
     assert_eq!(store.watch("a b").await.unwrap_err(), WatchError::InvalidKey(problem));
     jetstream.delete_key_value(store.bucket().as_str()).await.unwrap();
+    let end =
+        env::within(all.by_ref().filter_map(|entry| core::future::ready(entry.err())).collect());
+    let end: Vec<WatcherError> = end.await;
+    assert!(end.last().is_some_and(WatcherError::is_fatal), "{end:?}");
     jetstream.client().close().await.unwrap();
 }
 

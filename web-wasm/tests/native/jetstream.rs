@@ -1,11 +1,13 @@
-//! What a browser test can't bring about with JetStream: servers that restart, and another client.
+//! What a browser test can't bring about with JetStream: servers that restart, or refuse.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use async_nats::jetstream as theirs;
-use futures_util::StreamExt;
-use web_wasm::jetstream::{self as ours, PublishError, PublishMessage, consumer, stream};
+use futures_util::{StreamExt, TryStreamExt};
+use web_wasm::jetstream::{
+    self, Context, ContextBuilder, ErrorCode, PublishError, PublishMessage, stream,
+};
 use web_wasm::kv;
 
 use crate::env::{self, NatsServer};
@@ -13,18 +15,11 @@ use crate::failure::impatient;
 
 pub(super) const JETSTREAM: &str = include_str!("../common/jetstream.conf");
 
-/// Both clients on a server of their own.
-async fn both(server: &NatsServer) -> (ours::Context, theirs::Context) {
-    let client = env::connect_to(impatient(), &server.url()).await.unwrap();
-    let other = async_nats::connect(server.tcp_url()).await.unwrap();
-    (ours::new(client), theirs::new(other))
-}
-
 /// Publishes numbers while the server is killed and started again, each with an id or without, and
 /// returns which numbers were confirmed.
 async fn publish_over_restarts(
     server: &NatsServer,
-    jetstream: &ours::Context,
+    jetstream: &Context,
     with_ids: bool,
 ) -> Vec<u32> {
     const NUMBERS: u32 = 600;
@@ -80,7 +75,7 @@ async fn stored(stream: &stream::Stream) -> HashMap<u32, usize> {
 async fn numbers_over_restarts(with_ids: bool) {
     let server = NatsServer::start(JETSTREAM);
     let client = env::connect_to(impatient(), &server.url()).await.unwrap();
-    let jetstream = ours::ContextBuilder::new()
+    let jetstream = ContextBuilder::new()
         .ack_timeout(Duration::from_secs(2))
         .publish_retries(20, Duration::from_millis(100))
         .build(client.clone());
@@ -113,7 +108,7 @@ async fn a_watch_is_told_each_change_whatever_restarts() {
     env::local(async {
         let server = NatsServer::start(JETSTREAM);
         let client = env::connect_to(impatient(), &server.url()).await.unwrap();
-        let jetstream = ours::ContextBuilder::new()
+        let jetstream = ContextBuilder::new()
             .publish_retries(20, Duration::from_millis(100))
             .build(client.clone());
         let config = kv::Config { bucket: "restarted".into(), history: 64, ..Default::default() };
@@ -149,176 +144,173 @@ async fn a_watch_is_told_each_change_whatever_restarts() {
 }
 
 #[tokio::test]
-async fn configurations_mean_the_same_to_async_nats() {
+async fn an_update_that_fails_was_not_made_whatever_restarts() {
+    const UPDATES: u64 = 400;
     env::local(async {
         let server = NatsServer::start(JETSTREAM);
-        let (ours, theirs) = both(&server).await;
-        let config = stream::Config {
-            description: Some("ours".into()),
-            subjects: vec!["o.>".into()],
-            retention: stream::RetentionPolicy::Limits,
-            max_messages: 1_000,
-            max_messages_per_subject: 7,
-            max_age: Duration::from_secs(3_600),
-            duplicate_window: Duration::from_secs(60),
-            compression: Some(stream::Compression::S2),
-            republish: Some(stream::Republish {
-                source: "o.>".into(),
-                destination: "again.>".into(),
-                headers_only: true,
-            }),
-            allow_direct: true,
-            allow_rollup: true,
-            allow_message_ttl: true,
-            subject_delete_marker_ttl: Some(Duration::from_secs(9)),
-            allow_atomic_publish: true,
-            allow_message_schedules: true,
-            consumer_limits: Some(stream::ConsumerLimits {
-                inactive_threshold: Duration::from_secs(50),
-                max_ack_pending: 5,
-            }),
-            metadata: [("k".to_owned(), "v".to_owned())].into(),
-            .."OURS".into()
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let jetstream = ContextBuilder::new()
+            .ack_timeout(Duration::from_millis(500))
+            .timeout(Duration::from_millis(500))
+            .publish_retries(20, Duration::from_millis(100))
+            .build(client.clone());
+        let config = kv::Config { bucket: "restarted".into(), ..Default::default() };
+        let store = jetstream.create_key_value(config).await.unwrap();
+        let done = Cell::new(false);
+        let updating = async {
+            let mut revision = 0;
+            while revision < UPDATES {
+                match store.update("k", revision.to_string().into(), revision).await {
+                    Ok(next) => assert_eq!(core::mem::replace(&mut revision, next) + 1, next),
+                    Err(kv::UpdateError::Publish(PublishError::TimedOut { .. })) => {}
+                    Err(error) => panic!("{error:?} after {revision}"),
+                }
+            }
+            done.set(true);
         };
-        let mut made = ours.create_stream(config).await.unwrap();
-        let mut seen = theirs.get_stream("OURS").await.unwrap();
-        let read = seen.info().await.unwrap().config.clone();
-        assert_eq!(read.description.as_deref(), Some("ours"));
-        assert_eq!((read.max_messages, read.max_messages_per_subject), (1_000, 7));
-        assert_eq!(read.subject_delete_marker_ttl, Some(Duration::from_secs(9)));
-        assert_eq!(read.consumer_limits.as_ref().unwrap().max_ack_pending, 5);
-        assert!(read.allow_message_ttl && read.allow_atomic_publish);
-        let before = made.info().await.unwrap().config.clone();
-        // What they write back is what we wrote, and the other way round.
-        theirs.update_stream(&read).await.unwrap();
-        assert_eq!(made.info().await.unwrap().config, before);
-        ours.update_stream(&before).await.unwrap();
-        assert_eq!(seen.info().await.unwrap().config, read);
-
-        let config = theirs::consumer::pull::Config {
-            durable_name: Some("worker".into()),
-            deliver_policy: theirs::consumer::DeliverPolicy::ByStartSequence { start_sequence: 3 },
-            filter_subjects: vec!["o.a".into(), "o.b".into()],
-            backoff: vec![Duration::from_secs(1), Duration::from_secs(2)],
-            max_deliver: 5,
-            max_ack_pending: 5,
-            inactive_threshold: Duration::from_secs(40),
-            metadata: [("k".to_owned(), "v".to_owned())].into(),
-            ..Default::default()
+        let restarting = async {
+            while !done.get() {
+                env::pause(150).await;
+                server.restart();
+            }
         };
-        seen.create_consumer(config).await.unwrap();
-        let read = made.consumer_info("worker").await.unwrap().config;
-        let policy = consumer::DeliverPolicy::ByStartSequence { start_sequence: 3 };
-        assert_eq!(read.deliver_policy, policy);
-        assert_eq!(read.filter_subjects, ["o.a", "o.b"]);
-        assert_eq!(read.backoff, [Duration::from_secs(1), Duration::from_secs(2)]);
-        let action = stream::ConsumerAction::Update;
-        assert_eq!(made.add_consumer(read.clone(), action).await.unwrap().config, read);
-        ours.client().close().await.unwrap();
+        env::within(futures_util::future::join(updating, restarting)).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn messages_mean_the_same_to_async_nats() {
+async fn a_domain_has_streams_and_buckets() {
     env::local(async {
-        let server = NatsServer::start(JETSTREAM);
-        let (ours, theirs) = both(&server).await;
-        let config =
-            stream::Config { subjects: vec!["m.>".into()], allow_direct: true, .."M".into() };
-        let stream = ours.create_stream(config).await.unwrap();
-        let same = theirs.get_stream("M").await.unwrap();
-        let message =
-            PublishMessage::build().payload("ours".into()).message_id("1").header("A", "b");
-        let ack = ours.send_publish("m.x", message).await.unwrap().await.unwrap();
-        let read = same.get_raw_message(ack.sequence).await.unwrap();
-        assert_eq!((&*read.subject, &read.payload[..]), ("m.x", &b"ours"[..]));
-        assert_eq!(read.headers.get("A").unwrap().as_str(), "b");
+        let conf = JETSTREAM.replace("jetstream {", "jetstream {\n  domain: hub");
+        let server = NatsServer::start(&conf);
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let hub = jetstream::with_domain(client.clone(), "hub").unwrap();
+        let account = hub.query_account().await.unwrap();
+        assert_eq!(account.domain.as_deref(), Some("hub"));
+        let config = stream::Config { subjects: vec!["s.>".into()], .."S".into() };
+        let stream = hub.create_stream(config).await.unwrap();
+        let ack = hub.publish("s.a", "x".into()).await.unwrap().await.unwrap();
+        assert_eq!((&*ack.domain, ack.sequence), ("hub", 1));
+        assert_eq!(stream.get_raw_message(1).await.unwrap().payload, "x");
 
-        let again = theirs::message::PublishMessage::build().message_id("1");
-        let ack = theirs.send_publish("m.x", again).await.unwrap().await.unwrap();
-        assert!(ack.duplicate, "an id is an id, whoever sends it");
-        let mut headers = async_nats::HeaderMap::new();
-        headers.append("A", "b");
-        headers.append("A", "c");
-        let ack = theirs.publish_with_headers("m.y", headers, "theirs".into()).await.unwrap();
-        let sequence = ack.await.unwrap().sequence;
-        for read in [
-            stream.get_raw_message(sequence).await.unwrap(),
-            stream.direct_get(sequence).await.unwrap(),
-        ] {
-            assert_eq!((&*read.subject, &read.payload[..]), ("m.y", &b"theirs"[..]));
-            let values: Vec<_> = read.headers.get_all("A").map(|value| value.as_str()).collect();
-            assert_eq!(values, ["b", "c"]);
-        }
-        ours.client().close().await.unwrap();
+        let config = kv::Config { bucket: "b".into(), ..Default::default() };
+        let store = hub.create_key_value(config).await.unwrap();
+        let mut watch = store.watch_all().await.unwrap();
+        store.put("k", "v".into()).await.unwrap();
+        assert_eq!(store.get("k").await.unwrap().unwrap(), "v");
+        assert_eq!(env::within(watch.next()).await.unwrap().unwrap().key, "k");
+        let here = jetstream::new(client.clone()).get_key_value("b").await.unwrap();
+        assert_eq!(here.get("k").await.unwrap().unwrap(), "v", "it is the same bucket");
+
+        // A mirror is written to by way of its origin. A server fills none from its own domain.
+        let mirror =
+            stream::Source { name: "b".into(), domain: Some("hub".into()), ..Default::default() };
+        let config = kv::Config { bucket: "m".into(), mirror: Some(mirror), ..Default::default() };
+        let mirror = hub.create_key_value(config).await.unwrap();
+        mirror.put("k", "through the mirror".into()).await.unwrap();
+        assert_eq!(store.get("k").await.unwrap().unwrap(), "through the mirror");
+        client.close().await.unwrap();
     })
     .await;
 }
 
 #[tokio::test]
-async fn values_mean_the_same_to_async_nats() {
+async fn buckets_that_copy_others_have_their_keys() {
     env::local(async {
         let server = NatsServer::start(JETSTREAM);
-        let (ours, theirs) = both(&server).await;
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let jetstream = jetstream::new(client.clone());
+        let bucket = |bucket: &str| kv::Config { bucket: bucket.into(), ..Default::default() };
+        let first = jetstream.create_key_value(bucket("first")).await.unwrap();
+        let second = jetstream.create_key_value(bucket("second")).await.unwrap();
+        let source = |name: &str| stream::Source { name: name.into(), ..Default::default() };
         let config = kv::Config {
-            bucket: "ours".into(),
-            description: "d".into(),
-            history: 5,
-            max_age: Duration::from_secs(3_600),
-            limit_markers: Some(Duration::from_secs(60)),
-            compression: true,
-            ..Default::default()
+            sources: Some(vec![source("first"), source("KV_second")]),
+            ..bucket("all")
         };
-        let made = ours.create_key_value(config.clone()).await.unwrap();
-        let same = theirs.get_key_value("ours").await.unwrap();
-        let status = same.status().await.unwrap();
-        assert_eq!((status.history(), status.max_age()), (5, Duration::from_secs(3_600)));
-        let config = async_nats::jetstream::kv::Config {
-            bucket: "ours".into(),
-            description: "d".into(),
-            history: 5,
-            max_age: Duration::from_secs(3_600),
-            limit_markers: Some(Duration::from_secs(60)),
-            compression: true,
-            ..Default::default()
-        };
-        theirs.create_key_value(config.clone()).await.unwrap();
-        let bucket = "theirs".to_owned();
-        theirs.create_key_value(theirs::kv::Config { bucket, ..config }).await.unwrap();
-        let found = ours.get_key_value("theirs").await.unwrap();
-        let expected = kv::Config { bucket: "theirs".into(), ..made.config() };
-        assert_eq!(found.config(), expected);
-        ours.create_key_value(expected).await.unwrap();
-
-        let revision = made.put("a.b", "1".into()).await.unwrap();
-        assert_eq!(same.get("a.b").await.unwrap().unwrap(), "1");
-        let revision = same.update("a.b", "2".into(), revision).await.unwrap();
-        assert_eq!(made.get("a.b").await.unwrap().unwrap(), "2");
-        made.update("a.b", "3".into(), revision).await.unwrap();
-        let mut watch = made.watch_with_history(">").await.unwrap();
-        let mut other = same.watch_with_history(">").await.unwrap();
-        same.delete("a.b").await.unwrap();
-        for operation in ["Put", "Delete"] {
-            let ours = env::within(watch.next()).await.unwrap().unwrap();
-            let theirs = env::within(other.next()).await.unwrap().unwrap();
-            assert_eq!((&*ours.key, ours.revision), (&*theirs.key, theirs.revision));
-            assert_eq!(ours.created.unix_timestamp_nanos(), theirs.created.unix_timestamp_nanos());
-            assert_eq!(format!("{:?}", ours.operation), operation);
-            assert_eq!(format!("{:?}", theirs.operation), operation);
+        let all = jetstream.create_key_value(config).await.unwrap();
+        first.put("a", "1".into()).await.unwrap();
+        second.put("b", "2".into()).await.unwrap();
+        all.put("c", "3".into()).await.unwrap();
+        for (key, value) in [("a", "1"), ("b", "2"), ("c", "3")] {
+            env::within(async {
+                while all.get(key).await.unwrap().is_none() {
+                    env::pause(20).await;
+                }
+            })
+            .await;
+            assert_eq!(all.get(key).await.unwrap().unwrap(), value);
         }
-        let entry = made.entry("a.b").await.unwrap().unwrap();
-        assert_eq!(entry.operation, kv::Operation::Delete);
-        made.create("a.b", "4".into()).await.unwrap();
-        made.purge("a.b").await.unwrap();
-        let entry = same.entry("a.b").await.unwrap().unwrap();
-        assert_eq!(entry.operation, theirs::kv::Operation::Purge);
-        same.create("a.b", "5".into()).await.unwrap();
-        assert_eq!(made.get("a.b").await.unwrap().unwrap(), "5");
-        made.delete("a.b").await.unwrap();
-        let entry = same.entry("a.b").await.unwrap().unwrap();
-        assert_eq!(entry.operation, theirs::kv::Operation::Delete);
-        ours.client().close().await.unwrap();
+        let config = kv::Config { mirror: Some(source("first")), ..bucket("mirror") };
+        let mirror = jetstream.create_key_value(config).await.unwrap();
+        env::within(async {
+            while mirror.get("a").await.unwrap().is_none() {
+                env::pause(20).await;
+            }
+        })
+        .await;
+        let mut watch = mirror.watch_with_history(">").await.unwrap();
+        let entry = env::within(watch.next()).await.unwrap().unwrap();
+        assert_eq!((&*entry.bucket, &*entry.key), ("mirror", "a"));
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credential_can_be_for_some_keys_of_a_bucket() {
+    env::local(async {
+        let users = r#"authorization { users: [
+            { user: all, password: p },
+            { user: some, password: p, permissions: { subscribe: "_INBOX.>", publish: [
+                "$JS.API.STREAM.INFO.KV_b",
+                "$JS.API.DIRECT.GET.KV_b.$KV.b.mine.>",
+                "$JS.API.CONSUMER.CREATE.KV_b.*.$KV.b.mine.>",
+                "$JS.API.CONSUMER.MSG.NEXT.KV_b.*", "$JS.API.CONSUMER.DELETE.KV_b.*",
+                "$KV.b.mine.>" ] } } ] }"#;
+        let server = NatsServer::start(&format!("{JETSTREAM}{users}"));
+        let connect = async |user| {
+            let options = impatient().user_and_password(user, "p");
+            jetstream::new(env::connect_to(options, &server.url()).await.unwrap())
+        };
+        let (all, some) = (connect("all").await, connect("some").await);
+        let config = kv::Config { bucket: "b".into(), ..Default::default() };
+        let owner = all.create_key_value(config).await.unwrap();
+        owner.put("other.a", "secret".into()).await.unwrap();
+
+        let store = some.get_key_value("b").await.unwrap();
+        let mut watch = store.watch_with_history("mine.>").await.unwrap();
+        let revision = store.create("mine.a", "1".into()).await.unwrap();
+        store.update("mine.a", "2".into(), revision).await.unwrap();
+        assert_eq!(store.get("mine.a").await.unwrap().unwrap(), "2");
+        let keys = store.keys_with_filters(["mine.>"]).await.unwrap();
+        let keys: Vec<String> = env::within(keys.try_collect()).await.unwrap();
+        assert_eq!(keys, ["mine.a"]);
+        let entry = env::within(watch.next()).await.unwrap().unwrap();
+        assert_eq!(entry.key, "mine.a");
+        store.delete("mine.a").await.unwrap();
+
+        for pattern in ["other.>", ">", "*.a"] {
+            let denied = store.watch(pattern).await.unwrap_err();
+            assert!(format!("{denied:?}").contains("Denied"), "{pattern}: {denied:?}");
+        }
+        let denied = store.watch_many(["mine.a", "other.a"]).await.unwrap_err();
+        assert!(format!("{denied:?}").contains("Denied"), "{denied:?}");
+        let denied = store.get("other.a").await.unwrap_err();
+        assert!(format!("{denied:?}").contains("Denied"), "{denied:?}");
+        let denied = store.put("other.a", "x".into()).await.unwrap_err();
+        assert!(format!("{denied:?}").contains("Denied"), "{denied:?}");
+        // The subject says one filter and the request another.
+        let config = r#"{"stream_name":"KV_b","config":{"name":"c","filter_subject":"$KV.b.other.>",
+            "ack_policy":"none","deliver_policy":"all","replay_policy":"instant"}}"#;
+        let subject = "$JS.API.CONSUMER.CREATE.KV_b.c.$KV.b.mine.a";
+        let answer = some.client().request(subject, config.into()).await.unwrap();
+        let answer = core::str::from_utf8(&answer.payload).unwrap();
+        let mismatch = ErrorCode::CONSUMER_CREATE_FILTER_SUBJECT_MISMATCH;
+        assert!(answer.contains(&mismatch.to_string()), "{answer}");
+        some.client().close().await.unwrap();
+        all.client().close().await.unwrap();
     })
     .await;
 }

@@ -82,7 +82,7 @@ pub struct Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jetstream::ErrorCode;
+    use crate::jetstream::{Account, ErrorCode, PublishAck, consumer, stream};
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -112,9 +112,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_makes_it_panic(bytes: Vec<u8>, text in "\\{.{0,40}\\}") {
-            let _ = parse::<Done>(&bytes);
-            let _ = parse::<Page<String>>(text.as_bytes());
+        fn no_answer_makes_it_panic(
+            bytes: Vec<u8>,
+            text in r#"\{("(config|state|created|error|total|seq|stream|name|first_ts)":("[a-z0-9:TZ.-]{0,24}"|-?[0-9]{1,22}|null|\[\]|\{\}),?){0,6}\}"#,
+        ) {
+            for answer in [&bytes[..], text.as_bytes()] {
+                let _ = parse::<Done>(answer);
+                let _ = parse::<Page<String>>(answer);
+                let _ = parse::<Page<stream::Info>>(answer);
+                let _ = parse::<stream::Info>(answer);
+                let _ = parse::<stream::PauseResponse>(answer);
+                let _ = parse::<stream::Config>(answer);
+                let _ = parse::<consumer::Info>(answer);
+                let _ = parse::<consumer::Config>(answer);
+                let _ = parse::<Account>(answer);
+                let _ = parse::<PublishAck>(answer);
+            }
         }
     }
 }

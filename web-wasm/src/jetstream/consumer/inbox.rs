@@ -26,6 +26,34 @@ pub(super) trait Machine {
     fn poll_timeout(&self) -> Option<Instant>;
 }
 
+/// Passes a machine's methods on.
+macro_rules! machine {
+    ($machine:ty) => {
+        impl $crate::jetstream::consumer::inbox::Machine for $machine {
+            fn handle_connected(&mut self, now: nats_proto::Instant) {
+                self.handle_connected(now);
+            }
+
+            fn handle_disconnected(&mut self) {
+                self.handle_disconnected();
+            }
+
+            fn handle_message(&mut self, now: nats_proto::Instant, message: nats_proto::Message) {
+                self.handle_message(now, message);
+            }
+
+            fn handle_timeout(&mut self, now: nats_proto::Instant) {
+                self.handle_timeout(now);
+            }
+
+            fn poll_timeout(&self) -> Option<nats_proto::Instant> {
+                self.poll_timeout()
+            }
+        }
+    };
+}
+pub(super) use machine;
+
 /// Why nothing arrives any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -131,14 +159,12 @@ impl Inbox {
     /// Sends what waits to be sent, as far as there is room.
     fn send(&mut self, cx: &mut TaskContext<'_>) {
         while let Some((subject, reply, body)) = self.outgoing.front() {
-            match self.client().try_publish(subject, Some(reply), None, body) {
-                Err(PublishError::BufferFull { .. }) => {
-                    let waker = cx.waker().clone();
-                    return self.client().shared().inner.borrow_mut().publishers.push(waker);
-                }
-                // A client that is closed is noticed elsewhere; a request that was not sent is
-                // made again when it is not answered.
-                Ok(()) | Err(_) => {}
+            // A client that is closed is noticed elsewhere; a request that was not sent for another
+            // reason is made again when it is not answered.
+            let sent = self.client().try_publish(subject, Some(reply), None, body);
+            if matches!(sent, Err(PublishError::BufferFull { .. })) {
+                let waker = cx.waker().clone();
+                return self.client().shared().inner.borrow_mut().publishers.push(waker);
             }
             self.outgoing.pop_front();
         }

@@ -11,6 +11,7 @@
 
 mod inbox;
 pub mod pull;
+mod reader;
 
 use nats_proto::jetstream::Name;
 

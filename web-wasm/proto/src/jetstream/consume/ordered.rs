@@ -1,5 +1,7 @@
 //! A consumer that is made anew wherever messages went missing.
 
+mod running;
+
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -7,12 +9,11 @@ use alloc::string::String;
 
 use bytestring::ByteString;
 
+use self::running::{Running, Verdict};
 use super::error::{OrderedError, PullError};
 use super::pull::{Pull, PullOptions};
 use super::request::{Action, PullRequest};
 use super::retry::Retry;
-use super::status::{Condition, Status};
-use crate::jetstream::MessageInfo;
 use crate::message::Message;
 use crate::time::Instant;
 
@@ -108,16 +109,6 @@ enum State {
     /// One is there.
     Running(Box<Running>),
     Ended,
-}
-
-#[derive(Debug)]
-struct Running {
-    name: String,
-    pull: Pull,
-    /// The number of its last delivery.
-    delivered: u64,
-    /// Whether it has done anything.
-    worked: bool,
 }
 
 impl Ordered {
@@ -355,56 +346,6 @@ impl Ordered {
             State::Running(running) => running.pull.poll_timeout(),
             _ => None,
         }
-    }
-}
-
-/// What is to be done with a message.
-enum Verdict {
-    /// It is the next one, or a status.
-    Take {
-        /// The smallest number in the stream that is wanted after it, if it changes that.
-        next: Option<u64>,
-    },
-    /// It is nothing to this consumer.
-    PassOver,
-    /// Something before it is missing, or the consumer is gone.
-    Lost,
-}
-
-impl Running {
-    fn new(name: String, pull: Pull) -> Self {
-        Self { name, pull, delivered: 0, worked: false }
-    }
-
-    fn judge(&mut self, message: &Message, next: Option<u64>) -> Verdict {
-        if let Some(status) = Status::read(message) {
-            return match status.condition {
-                Condition::Heartbeat { last_consumer: Some(last) } if last > self.delivered => {
-                    Verdict::Lost
-                }
-                Condition::Heartbeat { .. } => {
-                    self.worked = true;
-                    Verdict::Take { next: None }
-                }
-                Condition::ConsumerDeleted | Condition::NoResponders => Verdict::Lost,
-                _ => Verdict::Take { next: None },
-            };
-        }
-        // Whoever learns of the inbox can publish to it, and must not do harm.
-        let reply = message.reply.as_deref().unwrap_or_default();
-        let Ok(info) = MessageInfo::parse(reply) else { return Verdict::PassOver };
-        if info.consumer != self.name || info.consumer_sequence <= self.delivered {
-            return Verdict::PassOver;
-        }
-        if info.consumer_sequence != self.delivered + 1 {
-            return Verdict::Lost;
-        }
-        self.delivered = info.consumer_sequence;
-        self.worked = true;
-        if next.is_some_and(|next| info.stream_sequence < next) {
-            return Verdict::PassOver;
-        }
-        Verdict::Take { next: Some(info.stream_sequence + 1) }
     }
 }
 

@@ -1,15 +1,15 @@
 //! Some of a consumer's messages.
 
 use core::pin::Pin;
-use core::task::{Context as TaskContext, Poll, ready};
+use core::task::{Context as TaskContext, Poll};
 use core::time::Duration;
 
-use nats_proto::Instant;
 use nats_proto::jetstream::consume::{Action, Batch as Machinery, BatchError, BatchOptions};
 
 use super::Config;
 use crate::jetstream::Message;
-use crate::jetstream::consumer::inbox::{Inbox, Machine};
+use crate::jetstream::consumer::inbox::{Inbox, machine};
+use crate::jetstream::consumer::reader::{Puller, Reader};
 use crate::jetstream::consumer::{Consumer, InboxError};
 
 /// How long a batch waits for its messages unless it is told.
@@ -78,7 +78,7 @@ impl Consumer<Config> {
     fn begin_batch(&self, options: BatchOptions) -> Batch {
         let inbox = Inbox::new(self.context.clone(), self.stream.clone(), options.max_messages);
         let machine = Machinery::new(options, inbox.now());
-        Batch { consumer: self.info.name.clone(), machine, inbox, ended: false }
+        Batch { reader: Reader::new(self.info.name.clone(), machine, inbox) }
     }
 }
 
@@ -162,7 +162,6 @@ macro_rules! options {
             ///
             /// # Cancel safety
             /// It does not wait.
-            #[expect(clippy::unused_async, reason = "async-nats has it so")]
             pub async fn messages(self) -> Result<Batch, InboxError> {
                 Ok(self.consumer.begin_batch(self.options))
             }
@@ -201,38 +200,16 @@ impl BatchBuilder<'_> {
 /// Reading the stream is cancel safe: a message is either returned or stays.
 #[derive(Debug)]
 pub struct Batch {
-    consumer: String,
-    machine: Machinery,
-    inbox: Inbox,
-    ended: bool,
+    reader: Reader<Machinery>,
 }
 
-impl Batch {
-    fn end(&mut self) {
-        self.ended = true;
-        self.inbox.unsubscribe();
-    }
-}
+machine!(Machinery);
 
-impl Machine for Machinery {
-    fn handle_connected(&mut self, now: Instant) {
-        self.handle_connected(now);
-    }
+impl Puller for Machinery {
+    type Error = BatchError;
 
-    fn handle_disconnected(&mut self) {
-        self.handle_disconnected();
-    }
-
-    fn handle_message(&mut self, now: Instant, message: nats_proto::Message) {
-        self.handle_message(now, message);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout(now);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_timeout()
+    fn poll_action(&mut self) -> Option<Action<BatchError>> {
+        self.poll_action()
     }
 }
 
@@ -243,38 +220,7 @@ impl futures_core::Stream for Batch {
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Message, BatchMessagesError>>> {
-        let this = &mut *self;
-        if this.ended {
-            return Poll::Ready(None);
-        }
-        loop {
-            while let Some(action) = this.machine.poll_action() {
-                match action {
-                    Action::Subscribe => {
-                        if let Err(error) = this.inbox.subscribe() {
-                            this.end();
-                            return Poll::Ready(Some(Err(error.into())));
-                        }
-                    }
-                    Action::Request { token, request } => {
-                        this.inbox.request(&this.consumer, token, &request);
-                    }
-                    Action::Deliver(message) => {
-                        let context = this.inbox.context.clone();
-                        return Poll::Ready(Some(Ok(Message { message, context })));
-                    }
-                    Action::Report(error) => return Poll::Ready(Some(Err(error.into()))),
-                    Action::End(error) => {
-                        this.end();
-                        return Poll::Ready(error.map(|error| Err(error.into())));
-                    }
-                }
-            }
-            if let Err(error) = ready!(this.inbox.drive(&mut this.machine, cx)) {
-                this.end();
-                return Poll::Ready(Some(Err(error.into())));
-            }
-        }
+        self.reader.poll_next(cx)
     }
 }
 

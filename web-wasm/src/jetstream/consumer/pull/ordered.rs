@@ -4,7 +4,6 @@ use core::pin::Pin;
 use core::task::{Context as TaskContext, Poll, ready};
 use core::time::Duration;
 
-use nats_proto::Instant;
 use nats_proto::jetstream::consume::{
     self, OrderedAction, OrderedError, OrderedOptions, PullOptions, Recreation,
 };
@@ -14,7 +13,7 @@ use nats_proto::jetstream::{Endpoint, ErrorCode, Name};
 use super::OrderedConfig;
 use super::stream::limited;
 use crate::jetstream::Message;
-use crate::jetstream::consumer::inbox::{Inbox, Machine};
+use crate::jetstream::consumer::inbox::{Inbox, machine};
 use crate::jetstream::consumer::{Consumer, DeliverPolicy, InboxError, Info, IntoConsumerConfig};
 use crate::jetstream::stream::{ConsumerAction, ConsumerCreateError, Stream};
 use crate::platform::LocalBoxFuture;
@@ -261,27 +260,7 @@ fn is_final(error: &ConsumerCreateError) -> bool {
     }
 }
 
-impl Machine for consume::Ordered {
-    fn handle_connected(&mut self, now: Instant) {
-        self.handle_connected(now);
-    }
-
-    fn handle_disconnected(&mut self) {
-        self.handle_disconnected();
-    }
-
-    fn handle_message(&mut self, now: Instant, message: nats_proto::Message) {
-        self.handle_message(now, message);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout(now);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_timeout()
-    }
-}
+machine!(consume::Ordered);
 
 impl futures_core::Stream for Ordered {
     type Item = Result<Message, OrderedMessagesError>;

@@ -1,15 +1,15 @@
 //! A consumer's messages as they come.
 
 use core::pin::Pin;
-use core::task::{Context as TaskContext, Poll, ready};
+use core::task::{Context as TaskContext, Poll};
 use core::time::Duration;
 
-use nats_proto::Instant;
 use nats_proto::jetstream::consume::{Action, Pull, PullError, PullOptions};
 
 use super::Config;
 use crate::jetstream::Message;
-use crate::jetstream::consumer::inbox::{Inbox, Machine};
+use crate::jetstream::consumer::inbox::{Inbox, machine};
+use crate::jetstream::consumer::reader::{Puller, Reader};
 use crate::jetstream::consumer::{Consumer, InboxError};
 
 /// A trouble of a [`Stream`]. After one that [`is_fatal`](Self::is_fatal) the stream ends; after
@@ -174,7 +174,7 @@ impl StreamBuilder<'_> {
         let options = pull.options();
         let room = if options.max_messages == 0 { usize::MAX } else { options.max_messages };
         let inbox = Inbox::new(context.clone(), stream.clone(), room);
-        Ok(Stream { consumer: info.name.clone(), pull, inbox, ended: false })
+        Ok(Stream { reader: Reader::new(info.name.clone(), pull, inbox) })
     }
 }
 
@@ -211,50 +211,30 @@ pub(super) fn limited(
 /// Reading the stream is cancel safe: a message is either returned or stays.
 #[derive(Debug)]
 pub struct Stream {
-    consumer: String,
-    pull: Pull,
-    inbox: Inbox,
-    ended: bool,
+    reader: Reader<Pull>,
 }
 
 impl Stream {
     /// Asks for nothing more. What is on its way can still be read; then the stream ends.
     pub fn drain(&mut self) {
-        self.pull.drain();
-        self.inbox.drain();
+        self.reader.machine.drain();
+        self.reader.inbox.drain();
     }
 
     /// The id by which the consumer knows this client as the one that its group is pinned to, if it
     /// was when it last sent a message.
     pub fn pin_id(&self) -> Option<&str> {
-        self.pull.pin_id()
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        self.inbox.unsubscribe();
+        self.reader.machine.pin_id()
     }
 }
 
-impl Machine for Pull {
-    fn handle_connected(&mut self, now: Instant) {
-        self.handle_connected(now);
-    }
+machine!(Pull);
 
-    fn handle_disconnected(&mut self) {
-        self.handle_disconnected();
-    }
+impl Puller for Pull {
+    type Error = PullError;
 
-    fn handle_message(&mut self, now: Instant, message: nats_proto::Message) {
-        self.handle_message(now, message);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout(now);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_timeout()
+    fn poll_action(&mut self) -> Option<Action<PullError>> {
+        self.poll_action()
     }
 }
 
@@ -265,37 +245,6 @@ impl futures_core::Stream for Stream {
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Message, MessagesError>>> {
-        let this = &mut *self;
-        if this.ended {
-            return Poll::Ready(None);
-        }
-        loop {
-            while let Some(action) = this.pull.poll_action() {
-                match action {
-                    Action::Subscribe => {
-                        if let Err(error) = this.inbox.subscribe() {
-                            this.end();
-                            return Poll::Ready(Some(Err(error.into())));
-                        }
-                    }
-                    Action::Request { token, request } => {
-                        this.inbox.request(&this.consumer, token, &request);
-                    }
-                    Action::Deliver(message) => {
-                        let context = this.inbox.context.clone();
-                        return Poll::Ready(Some(Ok(Message { message, context })));
-                    }
-                    Action::Report(error) => return Poll::Ready(Some(Err(error.into()))),
-                    Action::End(error) => {
-                        this.end();
-                        return Poll::Ready(error.map(|error| Err(error.into())));
-                    }
-                }
-            }
-            if let Err(error) = ready!(this.inbox.drive(&mut this.pull, cx)) {
-                this.end();
-                return Poll::Ready(Some(Err(error.into())));
-            }
-        }
+        self.reader.poll_next(cx)
     }
 }
