@@ -17,6 +17,7 @@ allowed=(
   itoa
   memchr
   nats-proto
+  semver
   serde
   serde_core
   serde_json

@@ -127,7 +127,7 @@ impl Client {
         self.subscribe_now(subject, None, true)
     }
 
-    fn subscribe_now(
+    pub(crate) fn subscribe_now(
         &self,
         subject: Subject,
         queue_group: Option<&Subject>,

@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures_core::Stream;
-use nats_proto::connection::DisconnectReason;
+use nats_proto::connection::{DisconnectReason, Interrupted};
+use nats_proto::jetstream::DateTime;
+use nats_proto::jetstream::recovery::Verdict;
 use nats_proto::{ServerAddr, ServerError, Subject};
 
 /// How many events wait for a listener that does not read them.
@@ -62,6 +64,39 @@ pub enum Event {
         /// How many messages were handed to it without the server's confirmation; none unless it
         /// broke off.
         unconfirmed: u64,
+    },
+    /// Messages may have been missed between two moments. It is over when this comes, after the
+    /// [`Connected`](Self::Connected) or [`HandedOver`](Self::HandedOver) that ended it, or a
+    /// [`HandoverFailed`](Self::HandoverFailed). Outside such gaps nothing is missed but by
+    /// [slow consumers](Self::SlowConsumer); a handover leaves none unless a connection broke off on the
+    /// way.
+    ///
+    /// Times are this machine's. They hold over its sleep, and are as good as its clock.
+    Gap {
+        /// What was published until then has come: a second before the last question to the server
+        /// that it has answered, as far back as
+        /// [`ConnectOptions::ping_interval`](crate::ConnectOptions::ping_interval) at most while all
+        /// was well.
+        from: DateTime,
+        /// When anything came from the server for the last time. The gap as a person would see it
+        /// begins here.
+        last_heard: DateTime,
+        /// What is published from then on comes. In a cluster this is a second after the connection is
+        /// there.
+        to: DateTime,
+        /// The subscriptions that may have missed something, oldest first: those that were there before
+        /// and still are. Members of a queue group are among them, though others may have had their
+        /// messages.
+        subscriptions: Vec<Interrupted>,
+    },
+    /// A [recovering subscription](crate::jetstream::RecoveringSubscriber) was interrupted and goes
+    /// on: with what it has missed, or without, and why. Comes when the last message that was missed is
+    /// read, or when it is known that some will not come.
+    Recovery {
+        /// What it is subscribed to.
+        subject: Subject,
+        /// What came of it.
+        verdict: Verdict,
     },
     /// The connection was to be replaced by another one, which did not come to be. It goes on, and
     /// the client tries again.

@@ -26,6 +26,7 @@
 //! | publish, subscribe, request, flush, close | [`Client`] |
 //! | read messages | [`Subscriber`], a bounded stream |
 //! | watch the connection | [`Client::events`] |
+//! | answer requests as a service, or find services | [`service`] |
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
 //! | store messages, and read what was stored | [`jetstream`] |
 //! | keep values by key, and watch them | [`kv`] |
@@ -50,6 +51,7 @@ pub mod platform;
 mod publish;
 mod request;
 mod responses;
+pub mod service;
 mod shared;
 mod subscriber;
 mod to_server_addrs;
@@ -74,9 +76,10 @@ pub use subscriber::{Overflow, PendingLimits, Subscriber};
 pub use to_server_addrs::ToServerAddrs;
 
 pub use nats_proto::connection::{
-    Auth, Challenge, DisconnectReason, EndReason, FlushError, PublishError, RequestError,
-    Statistics, SubscribeError,
+    Auth, Challenge, DisconnectReason, EndReason, FlushError, Interrupted, PublishError,
+    RequestError, Statistics, SubscribeError,
 };
+pub use nats_proto::jetstream::{DateTime, DateTimeError};
 pub use nats_proto::{
     Backoff, Bytes, HeaderError, HeaderMap, HeaderName, HeaderValue, Message, Operation, Server,
     ServerAddr, ServerAddrError, ServerError, ServerInfo, StatusCode, Subject, SubjectError,

@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use futures_channel::oneshot;
 use hashbrown::HashMap;
 use nats_proto::connection::{self, EndReason, FlushError, FlushId, RequestId, Response};
-use nats_proto::{Connection, Message, ServerAddr, ServerPool};
+use nats_proto::{Connection, Message, ServerAddr, ServerPool, WallClock};
 
 use crate::client::State;
 use crate::event::{Event, EventQueue};
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) losses: Cell<u64>,
     /// Where the connection goes, while there is one.
     pub(crate) server: RefCell<Option<ServerAddr>>,
+    /// What the clock on the wall said, for the dates of moments.
+    pub(crate) wall_clock: RefCell<WallClock>,
     driver: RefCell<Option<Waker>>,
 }
 
@@ -88,6 +90,7 @@ impl Shared {
             state: Cell::new(State::Pending),
             losses: Cell::new(0),
             server: RefCell::new(None),
+            wall_clock: RefCell::default(),
             driver: RefCell::new(None),
         }
     }

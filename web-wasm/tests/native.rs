@@ -27,6 +27,10 @@ mod jetstream;
 mod jetstream_interop;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
+#[path = "native/recovering.rs"]
+mod recovering;
+#[path = "native/services.rs"]
+mod services;
 #[path = "native/simulation.rs"]
 mod simulation;
 #[path = "native/wire_cutter.rs"]

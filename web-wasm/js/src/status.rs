@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use futures_util::StreamExt;
 use futures_util::lock::Mutex;
-use js_sys::{Object, Promise};
+use js_sys::{Array, Object, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_wasm::{DisconnectReason, Event, Events};
+use web_wasm::{DateTime, DisconnectReason, Event, Events};
 
 use crate::error::NatsError;
 use crate::object::object;
@@ -40,6 +40,12 @@ export type StatusEvent =
     }
   /** Another connection was to take its place, and did not come to be. */
   | { type: "handoverFailed"; server: string; error: NatsError }
+  /**
+   * Messages may have been missed between two moments, in milliseconds since 1970; it is over. What
+   * was published until `from` and what is published from `to` on has come; `lastHeard` is when
+   * anything came for the last time.
+   */
+  | { type: "gap"; from: number; lastHeard: number; to: number; subjects: string[] }
   /** The server is about to stop. */
   | { type: "ldm" }
   /** Servers joined the cluster, or left it. */
@@ -148,6 +154,18 @@ fn status(event: Event) -> Object {
         Event::HandoverFailed { server, reason } => {
             of_type("handoverFailed", [("server", server.to_string().into()), error(reason.into())])
         }
+        Event::Gap { from, last_heard, to, subscriptions } => {
+            let subjects = subscriptions.iter().map(|one| JsValue::from(one.subject.as_str()));
+            of_type(
+                "gap",
+                [
+                    ("from", date(from)),
+                    ("lastHeard", date(last_heard)),
+                    ("to", date(to)),
+                    ("subjects", subjects.collect::<Array>().into()),
+                ],
+            )
+        }
         Event::LameDuckMode => of_type("ldm", []),
         Event::ServersChanged => of_type("update", []),
         Event::SlowConsumer { subject, dropped, .. } => of_type(
@@ -163,6 +181,12 @@ fn status(event: Event) -> Object {
         // A later version of the client may tell more than this one knows to pass on.
         _ => of_type("unknown", []),
     }
+}
+
+/// A moment as `Date` takes it: in milliseconds since 1970.
+fn date(moment: DateTime) -> JsValue {
+    // A number of JavaScript has them all exactly, for the next 280,000 years.
+    ((moment.unix_timestamp_nanos() / 1_000_000) as f64).into()
 }
 
 fn of_type<const N: usize>(name: &str, properties: [(&'static str, JsValue); N]) -> Object {

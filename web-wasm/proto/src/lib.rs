@@ -15,6 +15,7 @@
 //! | [`jetstream`] | what JetStream says: configurations, states, answers |
 //! | [`kv`] | key-value buckets on it |
 //! | [`object_store`] | objects in pieces, and what is known of them |
+//! | [`service`] | services: what they are asked, and what they answer |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
 //!
 //! The crate is `no_std` with `alloc`. Nothing in it panics on input from the network.
@@ -41,6 +42,7 @@ mod op;
 mod pool;
 mod server_addr;
 mod server_error;
+pub mod service;
 mod status;
 pub mod subject;
 mod time;
@@ -61,7 +63,7 @@ pub use server_addr::{ServerAddr, ServerAddrError};
 pub use server_error::{Operation, ServerError};
 pub use status::StatusCode;
 pub use subject::{Subject, SubjectError};
-pub use time::Instant;
+pub use time::{Instant, WallClock};
 
 // The string and byte types of the public API.
 pub use bytes::Bytes;

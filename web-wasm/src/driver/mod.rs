@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use nats_proto::connection::{self, DisconnectReason, Via};
+use nats_proto::jetstream::DateTime;
 use nats_proto::{Instant, ServerAddr};
 
 use self::lane::Lane;
@@ -98,6 +99,8 @@ impl Driver {
     /// Moves everything that can be moved. Ready when the connection is closed.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.register_driver(cx.waker());
+        let platform = &self.shared.runtime.platform;
+        self.shared.wall_clock.borrow_mut().note(platform.now(), platform.unix_time());
         loop {
             for via in [Via::Present, Via::Next] {
                 self.receive(via, cx);
@@ -219,6 +222,7 @@ impl Driver {
                 self.handle_handed_over(broke, unconfirmed);
             }
             connection::Event::HandoverFailed { reason } => self.handle_handover_failed(reason),
+            connection::Event::Gap(gap) => self.handle_gap(gap),
             connection::Event::ServerError(error) => {
                 if error.is_authentication() {
                     self.shared.options.credentials.refused(&error);
@@ -232,6 +236,16 @@ impl Driver {
             }
             _ => {}
         }
+    }
+
+    fn handle_gap(&self, gap: connection::Gap) {
+        let date = |moment| {
+            let unix_time = self.shared.wall_clock.borrow().at(moment);
+            DateTime::UNIX_EPOCH.saturating_add(unix_time)
+        };
+        let connection::Gap { from, last_heard, to, subscriptions } = gap;
+        let (from, last_heard, to) = (date(from), date(last_heard), date(to));
+        self.shared.emit(&Event::Gap { from, last_heard, to, subscriptions });
     }
 
     fn transmit(&mut self) {

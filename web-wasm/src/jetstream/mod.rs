@@ -29,6 +29,7 @@
 //! | make, change, find and delete streams | [`Context`] |
 //! | read, purge and delete messages, manage consumers | [`Stream`](stream::Stream) |
 //! | read a stream's messages as they come | [`Consumer`](consumer::Consumer) |
+//! | subscribe, and get what was missed in an interruption | [`Client::subscribe_recovering`] |
 //! | see what the account may use | [`Context::query_account`] |
 
 mod builder;
@@ -39,6 +40,7 @@ mod in_flight;
 mod message;
 mod pages;
 pub mod publish;
+mod recovering;
 pub mod stream;
 
 pub use builder::ContextBuilder;
@@ -46,7 +48,9 @@ pub use context::Context;
 pub use error::RequestError;
 pub use message::{AckError, Acker, Message};
 pub use publish::{PublishAckFuture, PublishError};
+pub use recovering::{RecoverFrom, RecoveringSubscriber, SubscribeRecoveringError};
 
+pub use nats_proto::jetstream::recovery::{NotRecovered, Verdict};
 pub use nats_proto::jetstream::{
     Account, AckKind, ApiError, ApiPrefix, ClusterInfo, DateTime, DateTimeError, DirectAnswerError,
     ErrorCode, Limits, MessageInfo, MessageInfoError, Name, NameError, PeerInfo, PublishAck,

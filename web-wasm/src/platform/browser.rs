@@ -37,6 +37,10 @@ impl Platform for Browser {
         Instant::from_origin(elapsed)
     }
 
+    fn unix_time(&self) -> Duration {
+        Duration::try_from_secs_f64(js_sys::Date::now() / 1_000.0).unwrap_or_default()
+    }
+
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
         // Rounded up, lest it fire before its time.
         let millis = duration.as_micros().div_ceil(1_000);

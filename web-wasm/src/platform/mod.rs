@@ -21,6 +21,9 @@ pub trait Platform {
     /// The present moment, on a clock that never runs backwards.
     fn now(&self) -> Instant;
 
+    /// How long ago 1970 began, on the clock that tells the date and may be set.
+    fn unix_time(&self) -> Duration;
+
     /// Waits; may take longer than it should, as in a hidden tab. Dropping it cancels the timer.
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()>;
 

@@ -42,11 +42,55 @@ pub(crate) async fn reconnecting() {
         let reason = DisconnectReason::Reconnect;
         assert_eq!(event, Event::Disconnected { reason, unconfirmed: 0 });
         expect_event(&mut events, |event| matches!(event, Event::Connected { .. })).await;
+        expect_event(&mut events, |event| matches!(event, Event::Gap { .. })).await;
         assert_eq!(client.connection_state(), State::Connected);
         assert_eq!(next(&mut subscriber).await.payload[..], [round + 100]);
     }
     assert_eq!(client.statistics().connects, 4);
     client.close().await.unwrap();
+}
+
+/// After an interruption the client tells from when to when messages may have been missed, and for which
+/// subscriptions; a handover is none.
+pub(crate) async fn gaps() {
+    let client = client("gaps").await;
+    let mut events = client.events();
+    let (plain, grouped) = (unique(&client, "plain"), unique(&client, "grouped"));
+    let mut subscriber = client.subscribe(&*plain).await.unwrap();
+    let member = client.queue_subscribe(&*grouped, "workers").await.unwrap();
+    let dropped = client.subscribe(&*plain).await.unwrap();
+    client.flush().await.unwrap();
+    client.renew_credentials();
+    expect_event(&mut events, |event| matches!(event, Event::HandedOver { .. })).await;
+    client.publish(&*plain, "x".into()).await.unwrap();
+    next(&mut subscriber).await;
+    drop(dropped);
+    let before = env::unix_time();
+    for _ in 0..3 {
+        client.force_reconnect();
+        let event = expect_event(&mut events, |event| {
+            matches!(event, Event::HandedOver { .. } | Event::Gap { .. })
+        });
+        let Event::Gap { from, last_heard, to, subscriptions } = event.await else {
+            panic!("a handover leaves no gap")
+        };
+        assert!(from < last_heard && last_heard <= to, "{from:?} {last_heard:?} {to:?}");
+        let seconds = from.unix_timestamp()..=to.unix_timestamp();
+        assert!(seconds.contains(&before.try_into().unwrap()), "{seconds:?} at {before}");
+        assert!(env::unix_time().abs_diff(to.unix_timestamp().try_into().unwrap()) <= 1);
+        let told: Vec<_> = subscriptions
+            .iter()
+            .map(|one| (one.subject.as_str(), one.queue_group.as_deref()))
+            .collect();
+        assert_eq!(told, [(&*plain, None), (&*grouped, Some("workers"))]);
+    }
+    drop(member);
+    drop(subscriber);
+    client.force_reconnect();
+    expect_event(&mut events, |event| matches!(event, Event::Connected { .. })).await;
+    client.close().await.unwrap();
+    let rest: Vec<_> = env::within(events.collect()).await;
+    assert!(!rest.iter().any(|event| matches!(event, Event::Gap { .. })), "nobody misses anything");
 }
 
 /// Draining lets everything that is on its way arrive, and every answer be sent.

@@ -9,7 +9,9 @@ mod kv_watch;
 mod lifecycle;
 mod messages;
 mod object_stores;
+mod recovering;
 mod requests;
+mod services;
 mod subscriptions;
 mod users;
 
@@ -21,7 +23,9 @@ pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use object_stores::*;
+pub(crate) use recovering::*;
 pub(crate) use requests::*;
+pub(crate) use services::*;
 pub(crate) use subscriptions::*;
 
 use futures_util::StreamExt;
@@ -108,7 +112,11 @@ macro_rules! scenarios {
             watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader
             values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
-            watching_through_losses);
+            watching_through_losses
+            services services_over_reconnects
+            services_in_queue_groups services_and_where_they_answer services_are_checked
+            gaps recovering recovering_what_was_dropped recovering_too_much
+            recovering_from_another_stream recovering_from_nothing recovering_after_a_number);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use web_wasm::Client;
-use web_wasm::jetstream::{self, Context, PublishMessage, consumer::pull, stream};
+use web_wasm::jetstream::{self, Context, PublishMessage, RecoverFrom, consumer::pull, stream};
+use web_wasm::{Client, Event};
 
 use crate::env::{self, NatsServer};
 use crate::failure::impatient;
@@ -214,4 +214,43 @@ async fn is_whole(stream: &stream::Stream) -> bool {
     let Ok(info) = stream.get_info().await else { return false };
     let Some(cluster) = info.cluster else { return false };
     cluster.leader.is_some() && cluster.replicas.iter().filter(|peer| peer.current).count() == 2
+}
+
+/// A subscription that recovers is whole after each interruption, and says so.
+#[tokio::test]
+async fn a_recovering_subscription_gets_each_message_once_and_in_order_through_chaos() {
+    const MESSAGES: u32 = 4_000;
+    env::local(async {
+        let server = NatsServer::start(JETSTREAM);
+        let wire = WireCutter::to(&server.url()).await;
+        let publisher = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let publisher = hasty(publisher);
+        let stream = numbers(&publisher, 1).await;
+        let client = env::connect_to(impatient(), wire.url()).await.unwrap();
+        let mut events = client.events();
+        let from = RecoverFrom::stream(stream.name().as_str());
+        let mut subscriber = client.subscribe_recovering("numbers.>", from).await.unwrap();
+        env::spawn(publish_numbers(publisher, 0, MESSAGES));
+        for number in 0..MESSAGES {
+            let message = env::within(subscriber.next()).await.unwrap();
+            let received: u32 = core::str::from_utf8(&message.payload).unwrap().parse().unwrap();
+            assert_eq!(received, number);
+            match number % 1_000 {
+                199 | 399 | 599 => wire.cut(),
+                899 => server.restart(),
+                _ => {}
+            }
+        }
+        assert!(subscriber.is_recovering());
+        client.close().await.unwrap();
+        let mut verdicts = 0;
+        while let Some(event) = events.next().await {
+            if let Event::Recovery { verdict, .. } = event {
+                assert!(verdict.is_recovered(), "{verdict:?}");
+                verdicts += 1;
+            }
+        }
+        assert!(verdicts >= 8, "{verdicts} for 16 interruptions, some in the midst of others");
+    })
+    .await;
 }

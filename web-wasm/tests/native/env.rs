@@ -100,6 +100,10 @@ impl Platform for Tokio {
         nats_proto::Instant::from_origin(self.origin.elapsed())
     }
 
+    fn unix_time(&self) -> Duration {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap()
+    }
+
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
     }

@@ -51,6 +51,28 @@ async fn a_server_that_was_killed_is_met_again() {
 }
 
 #[tokio::test]
+async fn what_was_missed_while_a_server_was_away_lies_in_the_gap() {
+    env::local(async {
+        let server = NatsServer::start(OPEN);
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let mut events = client.events();
+        let _subscriber = client.subscribe("updates").await.unwrap();
+        client.flush().await.unwrap();
+        let killed = env::unix_time();
+        server.kill();
+        expect_event(&mut events, |event| matches!(event, Event::Disconnected { .. })).await;
+        server.restart();
+        let restarted = env::unix_time();
+        let event = expect_event(&mut events, |event| matches!(event, Event::Gap { .. })).await;
+        let Event::Gap { from, to, .. } = event else { unreachable!() };
+        let (from, to) = (from.unix_timestamp() as u64, to.unix_timestamp() as u64);
+        assert!(from <= killed && restarted <= to, "{from}..{to} of {killed}..{restarted}");
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_long_outage_is_waited_out() {
     env::local(survive(async |server| {
         tokio::time::sleep(Duration::from_millis(700)).await;

@@ -21,6 +21,8 @@ mod watch;
 mod basics;
 #[path = "simulation/delivering.rs"]
 mod delivering;
+#[path = "simulation/gaps.rs"]
+mod gaps;
 #[path = "simulation/keeping.rs"]
 mod keeping;
 #[path = "simulation/random.rs"]

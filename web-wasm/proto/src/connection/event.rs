@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::error::{DisconnectReason, EndReason, FlushError, Response};
+use super::gap::Gap;
 use super::link::Via;
 use super::{FlushId, RequestId};
 use crate::message::Message;
@@ -49,6 +50,8 @@ pub enum Event {
         /// it may have them or not, and they are not sent again.
         unconfirmed: u64,
     },
+    /// Messages may have been missed; it is over. Comes after what ended it.
+    Gap(Gap),
     /// A message for a subscription.
     Message {
         /// The subscription.

@@ -44,7 +44,7 @@ use crate::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a cluster has to spread the subscriptions of a transport to another of its servers.
-const SPREADING: Duration = Duration::from_secs(1);
+pub(super) const SPREADING: Duration = Duration::from_secs(1);
 
 /// A transport that is to take the place of the present one.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub(super) struct Handover {
     shared: u64,
     /// The last subscription of the present transport: later ones are the next one's alone.
     turned_at: u64,
+    /// When the present transport was left.
+    left_at: Instant,
     /// What the present transport still has to send, once the next one takes what is new.
     pub(super) rest: Option<Outbound>,
     /// Messages of the next transport that the present one should deliver.
@@ -149,6 +151,7 @@ impl Connection {
             sounded: (self.subscriptions.last_sid(), false),
             shared: 0,
             turned_at: 0,
+            left_at: now,
             rest: None,
             aside: Vec::new(),
             copies: Copies::default(),
@@ -240,6 +243,7 @@ impl Connection {
 
     /// A question was answered.
     pub(super) fn handover_answered(&mut self, question: u32) {
+        self.gap_answered(question);
         if let Some(settling) = &mut self.settling
             && settling.question == question
         {
@@ -272,6 +276,7 @@ impl Connection {
             }
             Step::Witnessing { .. } => {
                 handover.step = Step::Leaving { until };
+                handover.left_at = self.now;
                 let last = handover.turned_at;
                 for sid in self.subscriptions.sids().into_iter().filter(|&sid| sid <= last) {
                     encode::unsubscribe(&mut self.link.control, sid, None);
@@ -345,6 +350,8 @@ impl Connection {
             self.tell_next_of_subscriptions(last);
         }
         let Some(handover) = self.handover.take() else { return };
+        // Read before the next transport's own is in its place.
+        let (complete_until, last_heard) = (self.link.complete_until, self.link.last_heard);
         let unanswered = self.link.keepalive.stop();
         if let Some(rest) = handover.rest {
             self.outbound.unsplit(rest);
@@ -354,6 +361,9 @@ impl Connection {
         let previous = core::mem::replace(&mut self.link, handover.link).info;
         self.link.keepalive.start(self.now);
         let question = self.next_question();
+        if broke.is_some() {
+            self.open_gap_from(complete_until, last_heard, Some(question));
+        }
         let mut settling = Settling {
             question,
             until: None,
@@ -419,6 +429,12 @@ impl Connection {
             }
             rest.control(|out| out.unsplit(control));
             self.outbound.unsplit(rest);
+            if leaving && self.link.phase == Phase::Connected {
+                // It was unsubscribed for a while, and what the other one had is gone with it.
+                let question = self.next_question();
+                self.open_gap_from(handover.left_at, self.now, Some(question));
+                self.send_ping(Via::Present, Purpose::Handover { question });
+            }
             self.ask_waiting_flushes();
         }
         self.events.push_back(Event::HandoverFailed { reason: reason.clone() });

@@ -94,6 +94,9 @@ impl Connection {
         self.statistics.rtt = Some(rtt);
         let rest = self.handover.as_mut().and_then(|handover| handover.rest.as_mut());
         rest.unwrap_or(&mut self.outbound).confirm(ping.covered);
+        if let Some(link) = self.link_mut(via) {
+            link.complete_until = ping.at;
+        }
         match ping.purpose {
             Purpose::KeepAlive => {}
             Purpose::Flush(flush) => self.decide_flush(flush, Ok(rtt)),
@@ -105,6 +108,7 @@ impl Connection {
                 self.statistics.connects += 1;
                 self.link.keepalive.start(self.now);
                 self.events.push_back(Event::Connected);
+                self.close_gap();
                 self.ask_waiting_flushes();
             }
         }

@@ -31,6 +31,10 @@ pub(super) struct Link {
     /// wait for, or have left for, another transport.
     pub(super) control: BytesMut,
     pub(super) keepalive: KeepAlive,
+    /// When the last PING was sent that the server has answered: it has said all before that.
+    pub(super) complete_until: Instant,
+    /// When anything came for the last time.
+    pub(super) last_heard: Instant,
 }
 
 /// How far a transport has come.
@@ -59,6 +63,8 @@ impl Link {
             decoder: Decoder::new(config.limits),
             control: BytesMut::new(),
             keepalive: KeepAlive::new(config.ping_interval, config.max_pings_unanswered),
+            complete_until: Instant::ORIGIN,
+            last_heard: Instant::ORIGIN,
         }
     }
 

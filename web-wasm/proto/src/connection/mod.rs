@@ -5,6 +5,7 @@ mod config;
 mod copies;
 mod error;
 mod event;
+mod gap;
 mod handover;
 mod input;
 mod keepalive;
@@ -29,8 +30,10 @@ pub use self::error::{
     TransportClosed,
 };
 pub use self::event::{Challenge, Event};
+pub use self::gap::{Gap, Interrupted};
 pub use self::link::Via;
 
+use self::gap::OpenGap;
 use self::handover::Handover;
 use self::keepalive::{Ping, Purpose};
 use self::link::{Link, Phase};
@@ -112,6 +115,8 @@ pub struct Connection {
     questions: u32,
     /// What is known of copies that may still come after a handover.
     settling: Option<Settling>,
+    /// Since when messages may be missed, if that is so.
+    gap: Option<OpenGap>,
     outbound: Outbound,
     subscriptions: Subscriptions,
     requests: Requests,
@@ -146,6 +151,7 @@ impl Connection {
             handover: None,
             questions: 0,
             settling: None,
+            gap: None,
             outbound: Outbound::new(config.outbound_limit),
             subscriptions: Subscriptions::default(),
             requests: Requests::new(inbox),
@@ -220,6 +226,7 @@ impl Connection {
         let len = bytes.len() as u64;
         if let Some(link) = self.link_mut(via).filter(|link| link.has_transport()) {
             link.decoder.feed(bytes);
+            link.last_heard = now;
             self.statistics.in_bytes += len;
         }
     }
@@ -436,6 +443,9 @@ impl Connection {
         }
         if self.can_be_rescued(&reason) {
             return self.promote(Some(reason));
+        }
+        if self.link.phase == Phase::Connected {
+            self.open_gap();
         }
         self.link.phase = match reason {
             DisconnectReason::ClosedByCaller => Phase::Closed,

@@ -11,8 +11,9 @@ use crate::codec::encode;
 use crate::message::Message;
 use crate::time::Instant;
 
-/// How late a server may be with one of two copies of a message.
-const LATENESS: Duration = Duration::from_secs(1);
+/// How late a server may be with a message, or with one of two copies of it, after what it has to say
+/// since.
+pub(super) const LATENESS: Duration = Duration::from_secs(1);
 
 /// The time after a handover in which the new transport may still bring copies.
 #[derive(Debug)]

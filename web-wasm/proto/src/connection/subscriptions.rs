@@ -76,6 +76,10 @@ impl Subscriptions {
         self.by_sid.remove(&sid)
     }
 
+    pub(super) fn get(&self, sid: u64) -> Option<&Subscription> {
+        self.by_sid.get(&sid)
+    }
+
     pub(super) fn get_mut(&mut self, sid: u64) -> Option<&mut Subscription> {
         self.by_sid.get_mut(&sid)
     }
@@ -110,6 +114,13 @@ impl Subscriptions {
     pub(super) fn sids(&self) -> Vec<u64> {
         let mut sids: Vec<u64> = self.by_sid.keys().copied().collect();
         sids.sort_unstable();
+        sids
+    }
+
+    /// Every id but those that were given up, oldest first.
+    pub(super) fn wanted(&self) -> Vec<u64> {
+        let mut sids = self.sids();
+        sids.retain(|sid| self.by_sid.get(sid).is_some_and(|wanted| !wanted.draining));
         sids
     }
 

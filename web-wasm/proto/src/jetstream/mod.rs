@@ -6,6 +6,7 @@
 //! | [`response`], [`ApiError`], [`ErrorCode`] | what comes back |
 //! | [`stream`], [`consumer`], [`Account`] | configurations and states |
 //! | [`consume`] | what the clients of consumers do |
+//! | [`recovery`] | whether what was missed was got from a stream |
 //! | [`PublishMessage`], [`PublishAck`] | what publishers say to a stream, and it to them |
 //! | [`MessageInfo`], [`AckKind`] | what a consumer says of a message, and its client to it |
 //! | [`GetRequest`], [`StreamMessage`], [`DirectAnswer`] | messages got without a consumer |
@@ -25,9 +26,10 @@ mod name;
 mod prefix;
 mod publish;
 mod raw_message;
+pub mod recovery;
 pub mod response;
 pub mod stream;
-mod wire;
+pub(crate) mod wire;
 
 pub use account::{Account, Limits, Requests, Tier};
 pub use ack::AckKind;

@@ -26,7 +26,12 @@ struct Core {
     /// The rarest that they ever fired.
     throttled: Cell<Duration>,
     wakes: RefCell<Vec<Weak<dyn Fn()>>>,
+    /// How long it slept with its steady clock standing still.
+    slept: Cell<Duration>,
 }
+
+/// When simulations begin, on every wall.
+const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
 
 impl Machine {
     pub(crate) fn new(simulation: &Simulation) -> Self {
@@ -39,6 +44,7 @@ impl Machine {
             throttle: Cell::default(),
             throttled: Cell::default(),
             wakes: RefCell::default(),
+            slept: Cell::default(),
         }))
     }
 
@@ -56,6 +62,11 @@ impl Machine {
     /// How late timers may have been at worst.
     pub(crate) fn throttle(&self) -> Duration {
         self.0.throttled.get()
+    }
+
+    /// The machine has slept so long, of which its steady clock knows nothing.
+    pub(crate) fn sleep_unawares(&self, duration: Duration) {
+        self.0.slept.set(self.0.slept.get() + duration);
     }
 
     /// The machine comes online, or its page is shown again.
@@ -86,6 +97,10 @@ impl Machine {
 impl Platform for Machine {
     fn now(&self) -> Instant {
         self.0.simulation.now()
+    }
+
+    fn unix_time(&self) -> Duration {
+        BEGINNING + self.0.simulation.elapsed() + self.0.slept.get()
     }
 
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {

@@ -30,6 +30,7 @@ struct World {
     /// The client's own messages, as the server got them.
     told: Vec<String>,
     handed_over: u32,
+    gaps: Vec<Gap>,
 }
 
 impl World {
@@ -47,6 +48,7 @@ impl World {
             received: BTreeMap::new(),
             told: Vec::new(),
             handed_over: 0,
+            gaps: Vec::new(),
         }
     }
 
@@ -88,6 +90,8 @@ impl World {
             }
         }
         self.published += 1;
+        // One a second: the number of a message tells when it was published.
+        self.rig.now = Instant::ORIGIN + SECOND * self.published;
     }
 
     /// It delivers to one of them, if that is still subscribed by then.
@@ -170,9 +174,19 @@ impl World {
                     self.present = core::mem::replace(&mut self.next, nothing);
                     self.handed_over += 1;
                 }
+                Event::Gap(gap) => self.gaps.push(gap),
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// Whether a message that a subscription missed is one that it was told it may have missed.
+    fn is_told_of(&self, sid: u64, number: u32) -> bool {
+        let at = Instant::ORIGIN + SECOND * number;
+        self.gaps.iter().any(|gap| {
+            let about = gap.subscriptions.iter().any(|interrupted| interrupted.sid == sid);
+            about && (gap.from..=gap.to).contains(&at)
+        })
     }
 
     /// Runs the script, and lets everything arrive that is then on its way.
@@ -216,17 +230,23 @@ proptest! {
         let told: Vec<String> = (0..statistics.out_messages).map(|n| n.to_string()).collect();
         prop_assert_eq!(&world.told, &told);
         prop_assert_eq!(statistics.unconfirmed, 0);
+        prop_assert_eq!(&world.gaps, &[]);
         prop_assert!(repeated as u64 <= statistics.possible_duplicates, "{} repeated", repeated);
     }
 
-    /// Where transports break in the middle nothing comes twice, and what was not sent for certain is
-    /// counted.
+    /// Where transports break in the middle nothing comes twice, what is missed is told of, and what was
+    /// not sent for certain is counted.
     #[test]
     fn breaks_repeat_nothing(actions in prop::collection::vec(any::<u8>(), 0..600)) {
         let world = World::run(&actions);
-        for received in world.received.values() {
+        for (&sid, &since) in &world.since {
+            let received = world.received.get(&sid).cloned().unwrap_or_default();
             let once: BTreeSet<u32> = received.iter().copied().collect();
             prop_assert_eq!(once.len(), received.len(), "{:?}", received);
+            let missed = (since..world.published).find(|number| {
+                !once.contains(number) && !world.is_told_of(sid, *number)
+            });
+            prop_assert_eq!(missed, None, "{} of {}: {:?}", sid, world.published, world.gaps);
         }
         let statistics = world.rig.connection.statistics();
         let told: Vec<u64> = world.told.iter().map(|number| number.parse().unwrap()).collect();

@@ -1,5 +1,6 @@
 //! The connection against a scripted server and a clock that stands until it is moved.
 
+mod gaps;
 mod handover;
 mod handovers;
 mod handshake;
@@ -138,6 +139,17 @@ fn message(sid: u64, subject: &'static str, payload: &'static str) -> Event {
         ..crate::Message::default()
     };
     Event::Message { sid, message }
+}
+
+/// A gap in what came for subscriptions to these subjects, in seconds.
+fn gap(from: u32, last_heard: u32, to: u32, subscriptions: &[(u64, &'static str)]) -> Event {
+    let at = |seconds| Instant::ORIGIN + SECOND * seconds;
+    let interrupted = |&(sid, subject)| {
+        let subject = Subject::from_static(subject);
+        Interrupted { sid, subject, queue_group: None }
+    };
+    let subscriptions = subscriptions.iter().map(interrupted).collect();
+    Event::Gap(Gap { from: at(from), last_heard: at(last_heard), to: at(to), subscriptions })
 }
 
 fn violation(operation: Operation, subject: &'static str) -> ServerError {

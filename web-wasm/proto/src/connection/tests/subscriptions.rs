@@ -56,6 +56,7 @@ fn a_limit_on_messages_outlives_the_transport() {
     rig.close_transport();
     assert_eq!(rig.events(), [message(sid, "a", "1"), broken(0)]);
     assert!(rig.connect().ends_with("SUB a 1\r\nUNSUB 1 2\r\nPING\r\n"));
+    assert_eq!(rig.events(), [gap(0, 0, 0, &[(sid, "a")])]);
     rig.connection.unsubscribe(sid, Some(4));
     assert_eq!(rig.sent(), "UNSUB 1 3\r\n", "this server counts from its own first");
     rig.receive("MSG a 1 1\n2\nMSG a 1 1\n3\nMSG a 1 1\n4\nMSG a 1 1\n5");

@@ -7,6 +7,7 @@ use core::time::Duration;
 use nats_proto::jetstream::consume::{
     self, OrderedAction, OrderedError, OrderedOptions, PullOptions, Recreation,
 };
+use nats_proto::jetstream::recovery::Begun;
 use nats_proto::jetstream::{Endpoint, ErrorCode, Name};
 
 use super::OrderedConfig;
@@ -87,7 +88,16 @@ impl Consumer<OrderedConfig> {
         let delivered = info.delivered.stream_sequence;
         let machine = consume::Ordered::with_consumer(options, info.name, delivered);
         let stream = Stream::new(context, stream, ());
-        Ok(Ordered { stream, config, machine, inbox, creating: None, ended: false })
+        Ok(Ordered {
+            stream,
+            config,
+            machine,
+            inbox,
+            creating: None,
+            begun: None,
+            refusal: None,
+            ended: false,
+        })
     }
 }
 
@@ -106,8 +116,12 @@ pub struct Ordered {
     config: OrderedConfig,
     machine: consume::Ordered,
     inbox: Inbox,
-    /// The consumer that is being made.
-    creating: Option<(String, Creation)>,
+    /// The consumer that is being made, and with which number it is to begin.
+    creating: Option<(String, Option<u64>, Creation)>,
+    /// The consumer that was made last, until somebody has asked for it.
+    begun: Option<Begun>,
+    /// Why the last one was not made.
+    refusal: Option<ConsumerCreateError>,
     ended: bool,
 }
 
@@ -118,6 +132,21 @@ impl Ordered {
     pub fn drain(&mut self) {
         self.machine.drain();
         self.inbox.drain();
+    }
+
+    /// The consumer that was made last, if it has not been asked for.
+    pub(in crate::jetstream) fn take_begun(&mut self) -> Option<Begun> {
+        self.begun.take()
+    }
+
+    /// Why no consumer was made, if the last one was not.
+    pub(in crate::jetstream) fn refusal(&self) -> Option<&ConsumerCreateError> {
+        self.refusal.as_ref()
+    }
+
+    /// Whether it has a consumer.
+    pub(in crate::jetstream) fn has_consumer(&self) -> bool {
+        self.machine.consumer().is_some()
     }
 
     fn end(&mut self) {
@@ -135,7 +164,7 @@ impl Ordered {
         let stream = self.stream.clone();
         let creation =
             Box::pin(async move { stream.add_consumer(config, ConsumerAction::Create).await });
-        self.creating = Some((name, creation));
+        self.creating = Some((name, start_sequence, creation));
     }
 
     /// Says that a consumer is to be deleted. Nobody waits for the answer: the server deletes it in
@@ -149,14 +178,26 @@ impl Ordered {
 
     /// Says whether a consumer was made, or was not.
     fn poll_creation(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let Some((name, creation)) = &mut self.creating else { return false };
+        let Some((name, requested, creation)) = &mut self.creating else { return false };
         let Poll::Ready(result) = creation.as_mut().poll(cx) else { return false };
-        let name = core::mem::take(name);
+        let (name, requested) = (core::mem::take(name), *requested);
         self.creating = None;
         let result = match result {
-            Ok(info) => Ok(info.delivered.stream_sequence),
-            Err(error) if is_final(&error) => Err(Recreation::Refused(error.to_string().into())),
-            Err(error) => Err(Recreation::Unavailable(error.to_string().into())),
+            Ok(info) => {
+                let (delivered, pending) = (info.delivered.stream_sequence, info.num_pending);
+                self.begun = Some(Begun { requested, delivered, pending });
+                self.refusal = None;
+                Ok(delivered)
+            }
+            Err(error) => {
+                let reason = error.to_string().into();
+                let recreation = match is_final(&error) {
+                    true => Recreation::Refused(reason),
+                    false => Recreation::Unavailable(reason),
+                };
+                self.refusal = Some(error);
+                Err(recreation)
+            }
         };
         self.machine.handle_created(self.inbox.now(), &name, result);
         true
