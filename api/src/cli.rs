@@ -22,8 +22,8 @@ use crate::{
         roles::{RolesFileError, load as load_roles},
     },
     provision::{
-        self, FreshKeys, InitRequest, PlanError, UpdateError, WriteError, keys::FreshKeysError,
-        push::PushError,
+        self, CalloutFreshKeys, FreshKeys, InitRequest, PlanError, UpdateError, WriteError,
+        keys::FreshKeysError, push::PushError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -121,6 +121,10 @@ struct InitArgs {
     /// The roles file: each role gets a signing key.
     #[arg(long, env = "API_ROLES", default_value = "api/roles.toml")]
     roles: PathBuf,
+    /// Also make what auth callout needs, for nats-conf/single-callout.conf and [callout] in the
+    /// configuration: clients that bring no token are asked about at `api serve`.
+    #[arg(long)]
+    auth_callout: bool,
 }
 
 /// A command failed. Each message is a whole sentence's worth; sources add detail.
@@ -232,14 +236,18 @@ fn init(args: InitArgs) -> Result<(), CliError> {
         allowed_origins: args.allowed_origins,
         roles: load_roles(&args.roles)?,
     };
-    let keys = FreshKeys::generate(request.roles.len())?;
+    let mut keys = FreshKeys::generate(request.roles.len())?;
+    if args.auth_callout {
+        keys.callout = Some(CalloutFreshKeys::generate()?);
+    }
     let plan = provision::plan(&request, &keys, unix_now())?;
     provision::write(&plan)?;
     print(&format!(
         "Keys and configuration are in {}.\n\
-         operator.seed, account.seed and system-account.seed are not needed to run: keep them \
+         operator.seed, account.seed{} and system-account.seed are not needed to run: keep them \
          somewhere safer.",
-        plan.dir.display()
+        plan.dir.display(),
+        if args.auth_callout { ", callout-account.seed" } else { "" },
     ))
 }
 

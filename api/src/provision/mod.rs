@@ -11,6 +11,7 @@
 
 mod account;
 pub mod apply;
+pub mod callout;
 mod conf;
 pub mod keys;
 pub mod keys_dir;
@@ -23,6 +24,7 @@ mod service_user;
 mod system_user;
 pub mod write;
 
+pub use callout::CalloutFreshKeys;
 pub use keys::FreshKeys;
 pub use keys_dir::{KeysDir, Update, UpdateError};
 pub use plan::{Plan, PlanError, PlannedFile, plan};
