@@ -4,7 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asking;
 mod callers;
+mod callout;
+mod callout_refusals;
 mod claims;
 mod client;
 mod credentials;
@@ -28,6 +31,7 @@ mod revoke_command;
 mod roles;
 mod rotation;
 mod service;
+mod session;
 mod startup;
 mod stop;
 mod wait;
