@@ -18,7 +18,7 @@ client=$(free_ports 12)
 websocket=$((client + 3))
 monitor=$((client + 6))
 cluster=$((client + 9))
-"$api" init --dir "$generated" \
+"$api" init --auth-callout --dir "$generated" \
   --client-listen "127.0.0.1:$client" \
   --websocket-listen "127.0.0.1:$websocket" \
   --monitor-listen "127.0.0.1:$monitor" >/dev/null
@@ -72,4 +72,5 @@ check() {
 }
 
 check single
+check single-callout
 check "${nodes[@]/#/cluster/}"

@@ -13,6 +13,10 @@ use tracing::{info, warn};
 
 use crate::{
     auth::{Authenticator, AuthenticatorError},
+    callout::{
+        Door,
+        service::{self, CalloutSettings},
+    },
     claims::AccountKey,
     clock::unix_now,
     config::{
@@ -26,8 +30,9 @@ use crate::{
     publish::{Connection, ConnectionSettings, Publisher},
     revoke::{BanFileError, BanList, Kicker, Revoker, Signer, revoker::Means, warden},
     router::{AppState, RouterSettings, metrics_router, router},
-    routes::credentials::Issuer,
+    routes::{credentials::Issuer, session::SessionIssuer},
     server::{self, ServerSettings},
+    session::Sessions,
     telemetry::Metrics,
 };
 
@@ -79,6 +84,7 @@ pub struct App {
     metrics: Option<(TcpListener, axum::Router)>,
     stop: CancellationToken,
     nats: JoinHandle<()>,
+    callout: Option<JoinHandle<()>>,
 }
 
 impl App {
@@ -115,6 +121,15 @@ impl App {
             Some(account) => Some((keys::load_system(&config.keys.dir)?, account.sub)),
             None => None,
         };
+        let callout_keys = if config.callout.enabled {
+            let account = keys::load_account(&config.keys.dir)?.sub;
+            Some((
+                keys::load_callout(&config.keys.dir, &account)?,
+                Sessions::new(keys::load_session(&config.keys.dir)?),
+            ))
+        } else {
+            None
+        };
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 
         let listener = bind(config.http.listen).await?;
@@ -133,12 +148,33 @@ impl App {
         };
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
         let revoker = revoker(config, bans, system, &stop);
+        let limits = RateLimits::new(&config.limits);
+        let mut sessions = SessionIssuer::default();
+        let callout = callout_keys.map(|(keys, read)| {
+            sessions = SessionIssuer::new(read.clone(), &config.callout);
+            let door = Door {
+                connection_types: config.callout.connection_types.clone(),
+                sessions: read,
+                authenticator: authenticator.clone(),
+                roles: roles.clone(),
+                bans: revoker.bans().clone(),
+                limits: limits.clone(),
+            };
+            let settings = CalloutSettings {
+                urls: config.nats.urls.clone(),
+                connect_timeout: config.nats.connect_timeout(),
+                max_concurrent: config.callout.max_concurrent,
+                deadline: config.callout.deadline(),
+            };
+            service::spawn(settings, keys, door, metrics.clone(), stop.child_token())
+        });
         let state = AppState {
             publisher: Publisher::new(connection, config.nats.publish_deadline(), metrics.clone()),
             issuer: Issuer::new(roles, &config.websocket.urls),
+            sessions,
             authenticator,
             revoker,
-            limits: RateLimits::new(&config.limits),
+            limits,
             addresses: AddressSource::new(
                 config.http.trusted_proxies.clone(),
                 config.http.forwarded_header,
@@ -178,6 +214,7 @@ impl App {
             metrics,
             stop,
             nats,
+            callout,
         })
     }
 
@@ -224,6 +261,11 @@ impl App {
         self.stop.cancel();
         if let Err(error) = self.nats.await {
             warn!(%error, "the task of the NATS connection ended badly");
+        }
+        if let Some(callout) = self.callout
+            && let Err(error) = callout.await
+        {
+            warn!(%error, "the task of the callout ended badly");
         }
         info!("stopped");
     }

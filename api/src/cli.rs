@@ -24,8 +24,8 @@ use crate::{
         roles::{RolesFileError, check as check_roles, load as load_roles},
     },
     provision::{
-        self, FreshKeys, InitRequest, PlanError, RotateError, UpdateError, WriteError,
-        keys::FreshKeysError, nodes::NodesError, push::PushError,
+        self, CalloutFreshKeys, FreshKeys, InitRequest, PlanError, RotateError, UpdateError,
+        WriteError, keys::FreshKeysError, nodes::NodesError, push::PushError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -129,6 +129,10 @@ struct InitArgs {
     /// The roles file: each role gets a signing key.
     #[arg(long, env = "API_ROLES", default_value = "api/roles.toml")]
     roles: PathBuf,
+    /// Also make what auth callout needs, for nats-conf/single-callout.conf and [callout] in the
+    /// configuration: clients that bring no token are asked about at `api serve`.
+    #[arg(long)]
+    auth_callout: bool,
 }
 
 /// A command failed. Each message is a whole sentence's worth; sources add detail.
@@ -248,7 +252,10 @@ fn init(args: InitArgs) -> Result<(), CliError> {
         allowed_origins: args.allowed_origins,
         roles: load_roles(&args.roles)?,
     };
-    let keys = FreshKeys::generate(request.roles.len())?;
+    let mut keys = FreshKeys::generate(request.roles.len())?;
+    if args.auth_callout {
+        keys.callout = Some(CalloutFreshKeys::generate()?);
+    }
     let plan = provision::plan(&request, &keys, unix_now())?;
     provision::write(&plan)?;
     print(&format!(

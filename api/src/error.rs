@@ -401,7 +401,7 @@ impl From<MintError> for Problem {
                 "The credential would be too large to log in with; ask for less.",
             )
             .caused_by(error),
-            MintError::Clock { .. } | MintError::Sign(_) => Self::internal(error),
+            MintError::Clock { .. } | MintError::Over | MintError::Sign(_) => Self::internal(error),
         }
     }
 }

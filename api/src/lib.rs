@@ -11,6 +11,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod callout;
 pub mod causes;
 pub mod claims;
 pub mod cli;
@@ -28,4 +29,5 @@ pub mod revoke;
 pub mod router;
 pub mod routes;
 pub mod server;
+pub mod session;
 pub mod telemetry;

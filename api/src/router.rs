@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, Method, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use tracing::error;
@@ -39,6 +39,7 @@ use crate::{
         ping::ping,
         publish::publish,
         revoke::revoke,
+        session::{SessionIssuer, begin_session, end_session},
     },
     telemetry::Metrics,
 };
@@ -53,6 +54,8 @@ pub struct AppState {
     pub publisher: Publisher,
     /// Mints credentials.
     pub issuer: Issuer,
+    /// Gives out sessions.
+    pub sessions: SessionIssuer,
     /// Knows who calls.
     pub authenticator: Authenticator,
     /// Bans.
@@ -79,6 +82,7 @@ macro_rules! parts_of_state {
 parts_of_state! {
     publisher: Publisher,
     issuer: Issuer,
+    sessions: SessionIssuer,
     authenticator: Authenticator,
     revoker: Revoker,
     limits: RateLimits,
@@ -114,8 +118,11 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
         .route("/v1/permissions", get(permissions))
         .route(PUBLISH, post(publish).layer(DefaultBodyLimit::max(usize_of(limits.publish))))
         .route("/v1/revoke", post(revoke))
+        .route("/v1/session", post(begin_session))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), authenticate))
+        // Who has nothing to show any more can still sign out.
+        .route("/v1/session", delete(end_session))
         .layer(middleware::from_fn_with_state(state.clone(), limit_address))
         // Before anything is counted: a foreign page must not use up what its visitor may call.
         .layer(middleware::from_fn_with_state(allowed, origin_check));

@@ -33,6 +33,12 @@ impl ApiKeys {
         Self { keys: keys.iter().filter_map(known).collect() }
     }
 
+    /// Whether there is a key of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.keys.iter().any(|(_, known)| known == name)
+    }
+
     /// The name of a key, if it is known. It takes the same time whether it is and whichever it is:
     /// every digest is compared, to its end.
     #[must_use]

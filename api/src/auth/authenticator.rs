@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Identity,
     api_key::{self, ApiKeys},
-    bearer::{BearerError, bearer},
+    bearer::{BearerError, bearer, well_formed},
     fetch::{HttpClient, HttpClientError, KeyFetcher},
     key_source::{FindKeyError, KeySource},
     token::{TokenError, TokenVerifier},
@@ -120,7 +120,18 @@ impl Authenticator {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, AuthError> {
-        let Some(credential) = bearer(headers)? else {
+        self.identify(bearer(headers)?).await
+    }
+
+    /// Whose credential it is that was sent in whatever way; without one, a guest's.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`], but for what only a header can have.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn identify(&self, credential: Option<&str>) -> Result<Identity, AuthError> {
+        let Some(credential) = credential.map(well_formed).transpose()? else {
             return if self.0.lets_guests_in {
                 Ok(Identity::Guest)
             } else {
@@ -132,6 +143,17 @@ impl Authenticator {
             return Ok(Identity::Service { name: name.to_owned() });
         }
         self.user(credential).await
+    }
+
+    /// Whether somebody who was known could still be: guests are let in, the API key's name is
+    /// configured, the issuer trusted.
+    #[must_use]
+    pub fn still_knows(&self, identity: &Identity) -> bool {
+        match identity {
+            Identity::Guest => self.0.lets_guests_in,
+            Identity::Service { name } => self.0.api_keys.has(name),
+            Identity::User { issuer, .. } => self.0.issuers.contains_key(issuer),
+        }
     }
 
     async fn user(&self, token: &str) -> Result<Identity, AuthError> {

@@ -46,11 +46,21 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(BearerError::OtherScheme);
     }
-    let credential = credential.trim_matches(' ');
+    well_formed(credential.trim_matches(' ')).map(Some)
+}
+
+/// A credential that came without a header, looked at as strictly.
+///
+/// # Errors
+/// [`BearerError::TooLong`] and [`BearerError::Characters`].
+pub fn well_formed(credential: &str) -> Result<&str, BearerError> {
+    if credential.len() > MAX_CREDENTIAL_BYTES {
+        return Err(BearerError::TooLong);
+    }
     if credential.is_empty() || !credential.bytes().all(is_token68) {
         return Err(BearerError::Characters);
     }
-    Ok(Some(credential))
+    Ok(credential)
 }
 
 /// `b64token` of RFC 6750 §2.1.

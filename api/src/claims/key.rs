@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// Length of an encoded public key: 1 prefix byte, 32 key bytes and a 2-byte CRC in base32.
 const PUBLIC_KEY_LENGTH: usize = 56;
 /// Length of an encoded seed: 2 prefix bytes, 32 seed bytes and a 2-byte CRC in base32.
-const SEED_LENGTH: usize = 58;
+pub(super) const SEED_LENGTH: usize = 58;
 
 /// What a key is for.
 pub trait Role {

@@ -14,6 +14,7 @@
 
 pub mod account;
 pub mod authorization;
+pub mod curve;
 pub mod exports;
 pub mod jwt;
 pub mod key;
@@ -27,6 +28,7 @@ pub use account::{
     AccountClaims, AccountLimits, AllowedAccounts, ExternalAuthorization, JetStreamLimits,
 };
 pub use authorization::{AuthorizationRequest, AuthorizationResponse};
+pub use curve::{CurvePair, OpenError, SealError};
 pub use jwt::{Claims, DecodeError, Jwt, Kind, SignError};
 pub use key::{
     Account, AccountKey, AccountPair, CurveKey, KeyError, KeyPair, Operator, OperatorKey,

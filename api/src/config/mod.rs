@@ -4,6 +4,7 @@
 //! that nobody checks. Relative paths start at the working directory.
 
 pub mod auth;
+pub mod callout;
 pub mod guest;
 pub mod http;
 pub mod keys;
@@ -29,6 +30,7 @@ use url::{Host, Url};
 pub use auth::{
     ApiKeyConfig, AuthConfig, IssuerConfig, KeyDigest, KeySetsConfig, KeysFrom, SignatureAlgorithm,
 };
+pub use callout::CalloutConfig;
 pub use guest::GuestConfig;
 pub use http::{ForwardedHeader, HttpConfig};
 pub use keys::KeysConfig;
@@ -66,6 +68,8 @@ pub struct Config {
     pub guest: GuestConfig,
     /// Who callers can prove to be.
     pub auth: AuthConfig,
+    /// Answers to nats-server about clients without a token of their own.
+    pub callout: CalloutConfig,
     /// How often they may call.
     pub limits: LimitsConfig,
     /// The listener for Prometheus.
@@ -188,6 +192,7 @@ impl Config {
         self.nats.check(&mut problems);
         self.websocket.check(&mut problems);
         self.auth.check(&mut problems);
+        self.callout.check(self.http.listen, &mut problems);
         self.limits.check(&mut problems);
         self.revoke.check(&mut problems);
         self.log.check(&mut problems);
@@ -286,6 +291,33 @@ mod tests {
             let error = load_edited("allowed_to = []", &rule).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn what_lets_clients_in_by_callout_is_checked() {
+        let production = fs::read_to_string(PRODUCTION).unwrap();
+        for (from, to, why) in [
+            ("[\"WEBSOCKET\"]", "[]", "one or both of WEBSOCKET and STANDARD"),
+            ("[\"WEBSOCKET\"]", "[\"MQTT\"]", "one or both of WEBSOCKET and STANDARD"),
+            ("[\"WEBSOCKET\"]", "[\"TELNET\"]", "unknown variant `TELNET`"),
+            ("max_concurrent = 64", "max_concurrent = 0", "callout.max_concurrent: 0 is outside"),
+            ("deadline_ms = 2500", "deadline_ms = 5000", "callout.deadline_ms: 5000 is outside"),
+            ("session_seconds = 3600", "session_seconds = 1", "callout.session_seconds"),
+            ("cookie_name = \"session\"", "cookie_name = \"a;b\"", "callout.cookie_name"),
+            ("cookie_name = \"session\"", "cookie_name = \"__Host-s\"", "must be secure"),
+            ("secure_cookie = false", "secure_cookies = false", "unknown field `secure_cookies`"),
+        ] {
+            let error = load_edited(from, to).unwrap_err().to_string();
+            assert!(error.contains(why), "{to}: {error}");
+        }
+        let open = production
+            .replace("secure_cookie = true", "secure_cookie = false")
+            .replace("__Host-session", "session")
+            .replace("listen = \"127.0.0.1:3000\"", "listen = \"0.0.0.0:3000\"");
+        let config: Config = toml::from_str(&open).unwrap();
+        let problems = config.problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].field, "callout.secure_cookie");
     }
 
     #[test]

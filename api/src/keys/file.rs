@@ -45,7 +45,10 @@ impl KeyFileError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// It is not there.
-    #[error("it does not exist (`api init` makes it, for a new role `api roles apply`)")]
+    #[error(
+        "it does not exist (`api init` makes it, for a new role `api roles apply`, for auth \
+         callout `api init --auth-callout`)"
+    )]
     Missing,
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
@@ -91,6 +94,9 @@ pub enum Problem {
         /// The role it is.
         actual: String,
     },
+    /// The account that asks about clients was made with other keys.
+    #[error("it does not know {0} beside it; were they made together?")]
+    OtherCallout(&'static str),
     /// The roles file says something else than what nats-server goes by.
     #[error(
         "the account's JWT beside it gives the role {role} other rights than the roles file; \

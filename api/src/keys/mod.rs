@@ -4,12 +4,15 @@
 //! each role that somebody may have. It never needs the operator's or the account's own seed: those may be taken away after
 //! `init`.
 
+pub mod callout;
 pub mod file;
 pub mod names;
 pub mod service;
 
 use std::path::Path;
 
+pub(crate) use callout::callout_account_if_there;
+pub use callout::{CalloutKeys, load_callout, load_session};
 pub use file::{KeyFileError, Problem};
 pub use service::ServiceCredentials;
 

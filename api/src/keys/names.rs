@@ -21,6 +21,20 @@ pub const ACCOUNT_JWT: &str = "account.jwt";
 pub const SERVICE_CREDS: &str = "service.creds";
 /// Token and seed of the user that `serve` ends connections as.
 pub const SYSTEM_CREDS: &str = "system.creds";
+/// Token and seed of the user that `serve` answers nats-server's questions as.
+pub const CALLOUT_CREDS: &str = "callout.creds";
+/// The JWT of the account that asks these questions.
+pub const CALLOUT_ACCOUNT_JWT: &str = "callout-account.jwt";
+/// That account's seed: would sign users that can listen in on the questions, sealed as they are.
+pub const CALLOUT_ACCOUNT_SEED: &str = "callout-account.seed";
+/// The seed of the key that signs users of that account.
+pub const CALLOUT_ACCOUNT_SIGNING_SEED: &str = "callout-account-signing.seed";
+/// The seed that answers are signed with. The users it could sign may do nothing.
+pub const CALLOUT_RESPONSE_SEED: &str = "callout-response.seed";
+/// The seed of the curve key that questions are sealed for.
+pub const CALLOUT_XKEY_SEED: &str = "callout-xkey.seed";
+/// The seed of the curve key that sessions are sealed with.
+pub const SESSION_SEED: &str = "session.seed";
 /// Addresses and paths, as variables of a nats-server configuration.
 pub const LOCAL_CONF: &str = "local.conf";
 /// Operator, system account and preloaded accounts, as a nats-server configuration.

@@ -6,6 +6,7 @@ use super::Problem;
 use crate::claims::{Claims, DecodeError, Jwt, SignError, UserClaims, UserKey, UserPair};
 
 /// Token and key of the service user. `Debug` shows the public key only.
+#[derive(Clone)]
 pub struct ServiceCredentials {
     jwt: Jwt,
     pair: UserPair,

@@ -21,6 +21,9 @@ pub enum MintError {
         /// The time given, in Unix seconds.
         now: i64,
     },
+    /// What the token rests on has ended.
+    #[error("what the token would rest on has ended")]
+    Over,
     /// The claims could not be signed.
     #[error("the token could not be signed")]
     Sign(#[from] SignError),

@@ -20,4 +20,4 @@ pub use policy::{Grant, Rights, RolePolicy};
 pub(crate) use role::is_token;
 pub use role::{CallerRule, ClaimPath, ClaimRule, ClaimTest, Role, RoleName, RoleNameError};
 pub use roles::{RoleDenied, Roles};
-pub use token::{MAX_JWT_BYTES, Minted, NAME_ENTROPY, mint};
+pub use token::{MAX_JWT_BYTES, Minted, NAME_ENTROPY, mint, mint_for_login};

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::{channel::ChannelKind, resolve::resolve};
+use super::{
+    channel::{AllowedValues, ChannelKind},
+    resolve::resolve,
+};
 use crate::{
     auth::Identity,
     claims::{Permission, UserTemplate},
@@ -92,6 +95,19 @@ impl Role {
         resolve(&self.template.publish, None, &[])
     }
 
+    /// The claims of a person that decide about the role and its channels.
+    pub(super) fn claims(&self) -> impl Iterator<Item = String> {
+        let rules = self.given_to.iter().filter_map(|rule| match rule {
+            CallerRule::User { claim: Some(rule), .. } => Some(&rule.path),
+            _ => None,
+        });
+        let channels = self.channels.iter().filter_map(|kind| match &kind.values {
+            AllowedValues::InClaim(path) => Some(path),
+            AllowedValues::Any => None,
+        });
+        rules.chain(channels).map(ClaimPath::claim)
+    }
+
     /// Largest message, headers included, in bytes.
     #[must_use]
     pub fn max_payload(&self) -> usize {
@@ -147,16 +163,24 @@ pub struct ClaimRule {
 pub struct ClaimPath(pub String);
 
 impl ClaimPath {
+    /// The claim that it is, or begins in.
+    fn claim(&self) -> String {
+        match self.0.strip_prefix('/') {
+            None => self.0.clone(),
+            Some(rest) => {
+                let first = rest.split_once('/').map_or(rest, |(first, _)| first);
+                first.replace("~1", "/").replace("~0", "~")
+            }
+        }
+    }
+
     /// The value there, if there is one.
     pub(super) fn find<'a>(&self, claims: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
         match self.0.strip_prefix('/') {
             None => claims.get(&self.0),
             Some(rest) => {
-                let (first, below) = match rest.split_once('/') {
-                    Some((first, _)) => (first, &rest[first.len()..]),
-                    None => (rest, ""),
-                };
-                claims.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(below)
+                let below = rest.find('/').map_or("", |at| &rest[at..]);
+                claims.get(&self.claim())?.pointer(below)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The roles there are, and which of them a caller may have.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{RoleName, RolePolicy};
 use crate::auth::Identity;
@@ -33,6 +33,19 @@ impl Roles {
         self.0.iter().map(|policy| policy.role.max_payload()).max().unwrap_or(0)
     }
 
+    /// The identity with no more claims than the roles look at, so that it gets what the whole one
+    /// would get, and tells no more.
+    #[must_use]
+    pub fn without_idle_claims(&self, identity: &Identity) -> Identity {
+        let mut identity = identity.clone();
+        if let Identity::User { claims, .. } = &mut identity {
+            let needed: HashSet<String> =
+                self.0.iter().flat_map(|policy| policy.role.claims()).collect();
+            claims.retain(|name, _| needed.contains(name));
+        }
+        identity
+    }
+
     /// The role a caller gets: the one it asks for, if it may have it; else the first that is for
     /// it.
     ///
@@ -53,10 +66,12 @@ impl Roles {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
+    use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::mint::{CallerRule, policy::testing::policy};
+    use crate::mint::{
+        AllowedValues, CallerRule, ClaimPath, ClaimRule, ClaimTest, policy::testing::policy,
+    };
 
     fn roles() -> Roles {
         let any_user = CallerRule::User { issuer: None, claim: None };
@@ -81,6 +96,29 @@ mod tests {
         assert_eq!(choose(&user, None).unwrap(), "member");
         assert_eq!(choose(&user, Some("other")).unwrap(), "other");
         assert_eq!(choose(&shop, None).unwrap(), "member");
+    }
+
+    #[test]
+    fn only_the_claims_that_decide_are_kept() {
+        let mut of_rooms = policy(
+            "member",
+            vec![CallerRule::User {
+                issuer: None,
+                claim: Some(ClaimRule {
+                    path: ClaimPath("/realm~1x/roles".into()),
+                    test: ClaimTest::Contains("member".into()),
+                }),
+            }],
+        );
+        of_rooms.role.channels[0].values = AllowedValues::InClaim(ClaimPath("rooms".into()));
+        let roles = Roles::new(vec![of_rooms]);
+        let claims = json!({ "realm/x": { "roles": ["member"] }, "rooms": ["7"], "email": "a@b" });
+        let Value::Object(claims) = claims else { unreachable!() };
+        let user = Identity::User { issuer: "i".into(), subject: "s".into(), claims };
+        let kept = roles.without_idle_claims(&user);
+        let Identity::User { claims, .. } = &kept else { panic!("{kept:?}") };
+        assert_eq!(claims.keys().collect::<Vec<_>>(), ["realm/x", "rooms"]);
+        assert_eq!(roles.choose(&kept, None).unwrap().role.name.as_str(), "member");
     }
 
     #[test]

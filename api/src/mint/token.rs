@@ -22,7 +22,7 @@ pub struct Minted {
     pub jwt: Jwt,
     /// The token's unique id, safe to log.
     pub jti: String,
-    /// The token's name: the role and a random number, safe to log.
+    /// The token's name: the role, and a random number or the key it is for; safe to log.
     pub name: String,
     /// When the token was made.
     pub issued_at: i64,
@@ -48,15 +48,44 @@ pub struct Minted {
 /// * [`MintError::TooLarge`]: the token is larger than [`MAX_JWT_BYTES`].
 /// * [`MintError::Sign`]: the claims could not be signed (no such case is known).
 pub fn mint(grant: &Grant<'_>, now: i64, random: [u8; NAME_ENTROPY]) -> Result<Minted, MintError> {
-    let policy = grant.policy;
-    let ttl = policy.role.ttl.as_secs();
-    let expires_at = i64::try_from(ttl)
+    let name = format!("{}-{}", grant.policy.role.name, HEXLOWER.encode(&random));
+    make(grant, name, now, end(grant, now)?)
+}
+
+/// Makes a token for a key that was made for one login, by nats-server itself: it is named after that
+/// key, which is all that nats-server shows of such a login later. It ends at `until`, in Unix
+/// seconds, if the role would let it live longer.
+///
+/// # Errors
+/// As [`mint`]; [`MintError::Over`] if `until` is not later than `now`.
+pub fn mint_for_login(
+    grant: &Grant<'_>,
+    now: i64,
+    until: Option<i64>,
+) -> Result<Minted, MintError> {
+    let mut expires_at = end(grant, now)?;
+    if let Some(until) = until {
+        if until <= now {
+            return Err(MintError::Over);
+        }
+        expires_at = expires_at.min(until);
+    }
+    let name = format!("{}-{}", grant.policy.role.name, grant.nkey);
+    make(grant, name, now, expires_at)
+}
+
+/// When the role has a token end.
+fn end(grant: &Grant<'_>, now: i64) -> Result<i64, MintError> {
+    i64::try_from(grant.policy.role.ttl.as_secs())
         .ok()
         .and_then(|ttl| now.checked_add(ttl))
         .filter(|_| now > 0)
-        .ok_or(MintError::Clock { now })?;
-    let name = format!("{}-{}", policy.role.name, HEXLOWER.encode(&random));
+        .ok_or(MintError::Clock { now })
+}
 
+fn make(grant: &Grant<'_>, name: String, now: i64, expires_at: i64) -> Result<Minted, MintError> {
+    let policy = grant.policy;
+    let ttl = expires_at.abs_diff(now);
     let tags = grant.channels.iter().map(ToString::to_string).collect();
     let mut claims = Claims::new(
         grant.nkey.clone(),
@@ -174,6 +203,22 @@ mod tests {
         let nkey = grant.nkey();
         assert_eq!(minted.publish, Permission::only([format!("rooms.7.chat.{nkey}")]));
         assert_eq!(minted.subscribe, grant.subscribe());
+    }
+
+    #[test]
+    fn a_login_ends_with_what_it_rests_on_and_is_named_after_its_key() {
+        let policy = policy("guest", Vec::new());
+        let grant = grant(&policy, &[]);
+        for (until, end) in [(None, 900), (Some(NOW + 10), 10), (Some(NOW + 1000), 900)] {
+            let minted = mint_for_login(&grant, NOW, until).unwrap();
+            assert_eq!(minted.expires_at, NOW + end);
+            assert_eq!(payload(minted.jwt.as_str())["exp"], NOW + end);
+            assert_eq!(minted.name, format!("guest-{}", grant.nkey()));
+        }
+        for until in [NOW, NOW - 1, i64::MIN] {
+            let error = mint_for_login(&grant, NOW, Some(until)).unwrap_err();
+            assert!(matches!(error, MintError::Over), "{until}: {error}");
+        }
     }
 
     #[test]

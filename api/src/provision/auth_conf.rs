@@ -157,7 +157,8 @@ mod tests {
         let conf = AuthConf {
             operator: &trust(1),
             system_account: accounts[0].public(),
-            accounts: [(accounts[0].public(), &jwts[0]), (accounts[1].public(), &jwts[1])],
+            accounts: vec![(accounts[0].public(), &jwts[0]), (accounts[1].public(), &jwts[1])],
+            sentinel: None,
         };
         let text = conf.render();
         std::fs::write(dir.path().join(names::AUTH_CONF), &text).unwrap();

@@ -77,7 +77,9 @@ impl NodeConf<'_> {
 pub(super) struct AuthConf<'a> {
     pub(super) operator: &'a Jwt,
     pub(super) system_account: &'a AccountKey,
-    pub(super) accounts: [(&'a AccountKey, &'a Jwt); 2],
+    pub(super) accounts: Vec<(&'a AccountKey, &'a Jwt)>,
+    /// The token that a client counts as having which brings none.
+    pub(super) sentinel: Option<&'a Jwt>,
 }
 
 impl AuthConf<'_> {
@@ -90,11 +92,14 @@ impl AuthConf<'_> {
             self.operator.as_str(),
             self.system_account,
         );
-        for (key, jwt) in self.accounts {
+        for (key, jwt) in &self.accounts {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {key}: {}", jwt.as_str());
         }
         text.push_str("}\n");
+        if let Some(sentinel) = self.sentinel {
+            let _ = writeln!(text, "default_sentinel: {}", sentinel.as_str());
+        }
         text
     }
 }

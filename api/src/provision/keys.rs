@@ -1,5 +1,6 @@
 //! Fresh keys, the only randomness of `init`.
 
+use super::callout::CalloutFreshKeys;
 use crate::claims::{AccountPair, KeyError, KeyPair, OperatorPair, UserPair, key::Role};
 
 /// Keys could not be made.
@@ -34,10 +35,12 @@ pub struct FreshKeys {
     pub service: UserPair,
     /// Identity of the user that ends connections.
     pub system: UserPair,
+    /// The keys of auth callout, where that is wanted.
+    pub callout: Option<CalloutFreshKeys>,
 }
 
 impl FreshKeys {
-    /// Makes all keys, for so many roles, from the operating system's randomness.
+    /// Makes all keys but those of auth callout, for so many roles, from the operating system's randomness.
     ///
     /// # Errors
     /// * [`FreshKeysError::Random`]: there is none.
@@ -53,6 +56,7 @@ impl FreshKeys {
             roles: (0..roles).map(|_| fresh()).collect::<Result<_, _>>()?,
             service: fresh()?,
             system: fresh()?,
+            callout: None,
         })
     }
 }

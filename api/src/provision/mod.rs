@@ -14,6 +14,7 @@
 mod account;
 pub mod apply;
 mod auth_conf;
+pub mod callout;
 mod conf;
 pub mod keys;
 pub mod keys_dir;
@@ -29,6 +30,7 @@ mod user_signer;
 pub mod write;
 
 use auth_conf::AuthConfFile;
+pub use callout::CalloutFreshKeys;
 pub use keys::FreshKeys;
 pub use keys_dir::{KeysDir, Update, UpdateError};
 pub use plan::{Plan, PlanError, PlannedFile, plan};

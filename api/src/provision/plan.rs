@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     FreshKeys, InitRequest, UserSigner,
     account::{MAX_ACCOUNT_JWT_BYTES, role_key},
+    callout,
     conf::{AuthConf, LocalConf, plain_path},
     service_user, system_user,
 };
@@ -177,13 +178,21 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     if account.as_str().len() > MAX_ACCOUNT_JWT_BYTES {
         return Err(PlanError::TooManyRoles { actual: account.as_str().len() });
     }
+    let callout = keys.callout.as_ref();
+    let callout = callout
+        .map(|callout| {
+            let plan = callout::plan(callout, &keys.operator_signing, keys.account.public(), now)?;
+            Ok::<_, PlanError>((callout.account.public(), plan))
+        })
+        .transpose()?;
+    let mut accounts =
+        vec![(keys.system_account.public(), &system_account), (keys.account.public(), &account)];
+    accounts.extend(callout.as_ref().map(|(key, plan)| (*key, &plan.account)));
     let auth = AuthConf {
         operator: &operator,
         system_account: keys.system_account.public(),
-        accounts: [
-            (keys.system_account.public(), &system_account),
-            (keys.account.public(), &account),
-        ],
+        accounts,
+        sentinel: callout.as_ref().map(|(_, plan)| &plan.sentinel),
     }
     .render();
 
@@ -221,6 +230,7 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
     for (role, key) in request.roles.iter().zip(&keys.roles) {
         files.push(seed(&names::role_seed(&role.name), key)?);
     }
+    files.extend(callout.into_iter().flat_map(|(_, plan)| plan.files));
 
     Ok(Plan { dir: request.dir.clone(), data_dirs: vec![jetstream_dir, resolver_dir], files })
 }
@@ -239,7 +249,7 @@ fn app_limits() -> AccountLimits {
     }
 }
 
-fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<PlannedFile, PlanError> {
+pub(super) fn seed<R>(name: &str, pair: &KeyPair<R>) -> Result<PlannedFile, PlanError> {
     PlannedFile::seed(name, pair).map_err(PlanError::Seed)
 }
 
@@ -286,6 +296,7 @@ mod tests {
             service: KeyPair::from_random([5; 32]).unwrap(),
             system: KeyPair::from_random([4; 32]).unwrap(),
             roles: (0..3).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
+            callout: None,
         }
     }
 

@@ -83,6 +83,23 @@ impl Connection {
         self.client.borrow().clone().filter(|client| client.connection_state() == State::Connected)
     }
 
+    /// Waits for a client that is connected. `None` once there will be none any more.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(crate) async fn connected(&mut self) -> Option<Client> {
+        self.client.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    /// Waits until the client that [`Connection::connected`] gave is lost.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(crate) async fn lost(&mut self) {
+        // An error means that there will be none any more.
+        let _ = self.client.wait_for(Option::is_none).await;
+    }
+
     /// Whether nats-server lets the user of this connection publish on a subject.
     #[must_use]
     pub fn may_publish(&self, subject: &str) -> bool {

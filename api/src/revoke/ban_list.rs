@@ -156,6 +156,14 @@ impl BanList {
         Ok(())
     }
 
+    /// Whether a person is banned now. A key may be, besides: [`BanList::admit`] decides.
+    #[must_use]
+    pub fn is_banned(&self, identity: &Identity, now: i64) -> bool {
+        let target = UserId::of(identity).map(Target::User);
+        target
+            .is_some_and(|target| self.state().bans.get(&target).is_some_and(|ban| ban.holds(now)))
+    }
+
     /// Bans somebody from now until then; where that is so already, only the end may change. When
     /// this returns, it is on the disk.
     ///

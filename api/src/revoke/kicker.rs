@@ -3,6 +3,9 @@
 //! Which user a connection belongs to is read from the token it logged in with, which the server has
 //! verified. The server's own filter by user (`"user"` of CONNZ) would spare the list, but it
 //! compares what the client *says* its key is, and a client with a token may say anything.
+//!
+//! Who came in by auth callout has no token that the server would show. Such a connection has the
+//! name that its answer gave it, over anything that the client said, and that name holds its key.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -82,6 +85,8 @@ struct Listed {
     cid: u64,
     #[serde(default)]
     jwt: String,
+    #[serde(default)]
+    authorized_user: String,
 }
 
 /// A server's word of a new connection.
@@ -96,6 +101,8 @@ struct NewClient {
     id: u64,
     #[serde(default)]
     jwt: String,
+    #[serde(default)]
+    user: String,
 }
 
 impl Kicker {
@@ -172,7 +179,7 @@ impl Kicker {
             }
             for connection in list.connections {
                 let mut is_new = || found.insert((answer.server.id.clone(), connection.cid));
-                if is_of(&connection.jwt, nkeys) && is_new() {
+                if is_of(&connection.jwt, &connection.authorized_user, nkeys) && is_new() {
                     let reply = format!("{inbox}.kick");
                     client
                         .publish_with_reply(
@@ -196,7 +203,7 @@ impl Kicker {
         nkeys: &BTreeSet<UserKey>,
     ) -> Result<bool, KickError> {
         let Ok(event) = serde_json::from_slice::<Connected>(event) else { return Ok(false) };
-        if !is_of(&event.client.jwt, nkeys) {
+        if !is_of(&event.client.jwt, &event.client.user, nkeys) {
             return Ok(false);
         }
         // nats-server ignores a KICK that nobody wants to hear the result of.
@@ -226,11 +233,16 @@ fn cid(id: u64) -> bytes::Bytes {
     json!({ "cid": id }).to_string().into()
 }
 
-/// Whether a token is of one of these users. The server has verified it; here it is only read.
-fn is_of(jwt: &str, nkeys: &BTreeSet<UserKey>) -> bool {
+/// Whether a connection is of one of these users, by its token or, where it has none, by its name.
+/// The server has verified the token; here it is only read.
+fn is_of(jwt: &str, name: &str, nkeys: &BTreeSet<UserKey>) -> bool {
     #[derive(Deserialize)]
     struct Subject {
         sub: UserKey,
+    }
+    if jwt.is_empty() {
+        let key = name.rsplit('-').next().unwrap_or_default();
+        return UserKey::parse(key).is_ok_and(|key| nkeys.contains(&key));
     }
     jwt.split('.')
         .nth(1)

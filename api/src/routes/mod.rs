@@ -9,3 +9,4 @@ pub mod permissions;
 pub mod ping;
 pub mod publish;
 pub mod revoke;
+pub mod session;

@@ -1,6 +1,10 @@
 //! `GET /openapi.json`: the interface, as a description for programs (OpenAPI 3.1).
 
-use axum::{Json, http::header, response::IntoResponse};
+use axum::{
+    Json,
+    http::{Method, header},
+    response::IntoResponse,
+};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -11,7 +15,7 @@ use utoipa::{
     },
 };
 
-use super::{credentials, health, permissions, ping, publish, revoke};
+use super::{credentials, health, permissions, ping, publish, revoke, session};
 use crate::error::{Body, Code, PROBLEM_JSON};
 
 /// The description of itself.
@@ -33,6 +37,8 @@ pub async fn openapi() -> impl IntoResponse {
         publish::publish,
         permissions::permissions,
         revoke::revoke,
+        session::begin_session,
+        session::end_session,
         health::healthz,
         health::readyz,
         openapi,
@@ -81,9 +87,23 @@ const MESSAGES: [Code; 9] = [
     Code::StreamRefused,
 ];
 
+/// What an open call is refused with before its route is asked.
+const OPEN_CALLS: [Code; 2] = [Code::OriginNotAllowed, Code::RateLimited];
+/// Why there is no session.
+const SESSIONS: [Code; 6] = [
+    Code::NotFound,
+    Code::RoleNotAllowed,
+    Code::InvalidChannel,
+    Code::ChannelNotAllowed,
+    Code::CredentialTooLarge,
+    Code::Banned,
+];
+
 /// What each route answers when it does not do what it was asked.
-fn problems(path: &str) -> Vec<Code> {
+fn problems(method: &Method, path: &str) -> Vec<Code> {
     let own: &[&[Code]] = match path {
+        "/v1/session" if *method == Method::DELETE => &[&OPEN_CALLS, &[Code::NotFound]],
+        "/v1/session" => &[&CALLS, &BODIES, &SESSIONS],
         "/ping" => &[&CALLS, &PUBLISHES],
         "/v1/credentials" => &[&CALLS, &BODIES, &ROLES, &[Code::Banned]],
         "/v1/revoke" => &[&CALLS, &BODIES, &REVOKES],
@@ -100,9 +120,15 @@ fn problems(path: &str) -> Vec<Code> {
 pub fn document() -> openapi::OpenApi {
     let mut document = Described::openapi();
     for (path, item) in &mut document.paths.paths {
-        let operations = [&mut item.get, &mut item.post];
-        for operation in operations.into_iter().flatten() {
-            add_problems(operation, &problems(path));
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                add_problems(operation, &problems(&method, path));
+            }
         }
     }
     document
@@ -156,6 +182,7 @@ mod tests {
             .collect();
         routes.push(crate::middleware::body_limit::PUBLISH);
         routes.sort_unstable();
+        routes.dedup();
         let document = document();
         let described: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
         assert_eq!(described, routes);

@@ -38,6 +38,8 @@ struct Inner {
     rate_limited: Family<Kind, Counter>,
     published: Family<Outcome, Counter>,
     key_fetches: Family<KeyFetch, Counter>,
+    callouts: Family<Outcome, Counter>,
+    callout_duration: Histogram,
     nats_connected: Gauge,
 }
 
@@ -101,6 +103,21 @@ pub enum Published {
     Unconfirmed,
 }
 
+/// What became of a client that nats-server asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalloutOutcome {
+    /// It was let in.
+    Allowed,
+    /// It was turned away, for this reason.
+    Denied(&'static str),
+    /// It was turned away because there were too many.
+    Overloaded,
+    /// It was no question of nats-server's.
+    NoQuestion,
+    /// No answer could be made.
+    Failed,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -119,6 +136,8 @@ impl Metrics {
         let rate_limited = Family::default();
         let published = Family::default();
         let key_fetches = Family::default();
+        let callouts = Family::default();
+        let callout_duration = Latency.new_metric();
         let nats_connected = Gauge::default();
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register_with_unit(
@@ -141,6 +160,17 @@ impl Metrics {
         );
         registry.register("key_fetches", "Fetches of issuers' keys", key_fetches.clone());
         registry.register(
+            "callouts",
+            "Clients that nats-server asked about, by what became of them",
+            callouts.clone(),
+        );
+        registry.register_with_unit(
+            "callout_duration",
+            "Time from nats-server's question to the answer",
+            Unit::Seconds,
+            callout_duration.clone(),
+        );
+        registry.register(
             "nats_connected",
             "Whether there is a connection to NATS",
             nats_connected.clone(),
@@ -154,6 +184,8 @@ impl Metrics {
             rate_limited,
             published,
             key_fetches,
+            callouts,
+            callout_duration,
             nats_connected,
         }))
     }
@@ -208,6 +240,22 @@ impl Metrics {
         let (succeeded, failed) = (count("succeeded"), count("failed"));
         move |ok| {
             if ok { &succeeded } else { &failed }.inc();
+        }
+    }
+
+    /// Counts a client that nats-server asked about, and how long the answer took; one that was
+    /// turned away without being looked at took none. The reason is a word of this service's.
+    pub fn callout(&self, outcome: CalloutOutcome, took: Duration) {
+        let result = match outcome {
+            CalloutOutcome::Allowed => "allowed",
+            CalloutOutcome::Denied(reason) => reason,
+            CalloutOutcome::Overloaded => "overloaded",
+            CalloutOutcome::NoQuestion => "no_question",
+            CalloutOutcome::Failed => "failed",
+        };
+        self.0.callouts.get_or_create_owned(&Outcome { result }).inc();
+        if outcome != CalloutOutcome::Overloaded {
+            self.0.callout_duration.observe(took.as_secs_f64());
         }
     }
 

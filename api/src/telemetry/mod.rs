@@ -4,4 +4,4 @@ mod log;
 pub mod metrics;
 
 pub use log::{TelemetryError, start};
-pub use metrics::Metrics;
+pub use metrics::{CalloutOutcome, Metrics};

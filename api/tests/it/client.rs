@@ -33,9 +33,20 @@ pub(crate) async fn open_websocket(
     nats: &Nats,
     origin: Option<&str>,
 ) -> Result<Client, tungstenite::Error> {
+    open_websocket_with(nats, origin, None).await
+}
+
+/// `open_websocket`, with a header `Cookie`.
+pub(crate) async fn open_websocket_with(
+    nats: &Nats,
+    origin: Option<&str>,
+    cookie: Option<&str>,
+) -> Result<Client, tungstenite::Error> {
     let mut request = nats.websocket_url().into_client_request()?;
-    if let Some(origin) = origin {
-        request.headers_mut().insert("origin", origin.parse().unwrap());
+    for (name, value) in [("origin", origin), ("cookie", cookie)] {
+        if let Some(value) = value {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
     }
     let (stream, _) = tokio_tungstenite::connect_async(request).await?;
     Ok(Client { wire: Wire::Websocket(Box::new(stream)), unread: Vec::new() })
@@ -121,6 +132,25 @@ impl Client {
         timeout(DEADLINE, next).await.unwrap()
     }
 
+    /// A page whose browser has this cookie.
+    pub(crate) async fn with_cookie(nats: &Nats, cookie: &str) -> Self {
+        open_websocket_with(nats, Some(PAGE_ORIGIN), Some(cookie)).await.unwrap()
+    }
+
+    /// Sends a CONNECT with these fields of its own, and returns the server's answer: `PONG`, or an
+    /// error; nothing if it closes the connection without a word.
+    pub(crate) async fn connect(&mut self, fields: &Value) -> Option<String> {
+        let info = self.operation().await?;
+        assert!(info.starts_with("INFO "), "{info}");
+        let mut connect = json!({
+            "verbose": false, "pedantic": false, "protocol": 1, "lang": "test", "version": "0",
+            "headers": true, "no_responders": true,
+        });
+        connect.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        self.send(&format!("CONNECT {connect}\r\nPING\r\n")).await;
+        self.next().await
+    }
+
     /// Logs in, and returns the server's answer: `PONG`, or an error.
     pub(crate) async fn log_in(&mut self, jwt: &str, key: &nkeys::KeyPair) -> String {
         self.log_in_as(&key.public_key(), jwt, key).await
@@ -156,6 +186,22 @@ impl Client {
         });
         self.send(&format!("CONNECT {connect}\r\nPING\r\n")).await;
         Some(())
+    }
+
+    /// The next bytes that are not part of keeping the connection alive, whatever they are.
+    pub(crate) async fn next_bytes(&mut self) -> Vec<u8> {
+        let next = async {
+            loop {
+                let bytes = std::mem::take(&mut self.unread);
+                match bytes.as_slice() {
+                    b"PING\r\n" => self.send("PONG\r\n").await,
+                    b"" => {}
+                    _ => return bytes,
+                }
+                self.receive().await.unwrap();
+            }
+        };
+        timeout(DEADLINE, next).await.unwrap()
     }
 
     /// Sends lines, then a PING; returns what came before its PONG.

@@ -4,7 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asking;
 mod callers;
+mod callout;
+mod callout_refusals;
 mod claims;
 mod client;
 mod cluster;
@@ -31,6 +34,7 @@ mod roles;
 mod rotate;
 mod rotation;
 mod service;
+mod session;
 mod startup;
 mod stop;
 mod wait;

@@ -16,7 +16,7 @@ use crate::{
     wait::until,
 };
 
-fn with_metrics() -> (Options, u16) {
+pub(crate) fn with_metrics() -> (Options, u16) {
     let port = free_port();
     let options = Options::default().edit(
         "enabled = false\nlisten = \"127.0.0.1:9464\"",
@@ -25,7 +25,7 @@ fn with_metrics() -> (Options, u16) {
     (options, port)
 }
 
-async fn scrape(api: &Api, port: u16) -> String {
+pub(crate) async fn scrape(api: &Api, port: u16) -> String {
     let response = api.http.get(format!("http://127.0.0.1:{port}/metrics")).send().await.unwrap();
     assert_eq!(response.status(), 200);
     let content_type = response.headers()[header::CONTENT_TYPE].to_str().unwrap();
@@ -33,7 +33,7 @@ async fn scrape(api: &Api, port: u16) -> String {
     response.text().await.unwrap()
 }
 
-fn assert_lines(text: &str, lines: &[&str]) {
+pub(crate) fn assert_lines(text: &str, lines: &[&str]) {
     for line in lines {
         assert!(text.lines().any(|l| l == *line), "{line}\n{text}");
     }

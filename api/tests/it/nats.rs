@@ -47,10 +47,19 @@ pub(crate) struct Nats {
     dir: tempfile::TempDir,
     pub(crate) client_port: u16,
     pub(crate) websocket_port: u16,
+    /// Whether it asks about clients that bring no token.
+    asks: bool,
     child: Option<Child>,
 }
 
 impl Nats {
+    /// `unprovisioned`, for a server that asks about clients which bring no token.
+    pub(crate) fn unprovisioned_asking() -> Self {
+        let mut nats = Self::unprovisioned();
+        nats.asks = true;
+        nats
+    }
+
     /// Copies our configuration to a new directory and runs `api init` there.
     pub(crate) fn provision() -> Self {
         let nats = Self::unprovisioned();
@@ -65,13 +74,21 @@ impl Nats {
         let conf = dir.path().join("nats-conf");
         fs::create_dir_all(conf.join("parts")).unwrap();
         let ours = workspace().join("nats-conf");
-        fs::copy(ours.join("single.conf"), conf.join("single.conf")).unwrap();
+        for name in ["single.conf", "single-callout.conf"] {
+            fs::copy(ours.join(name), conf.join(name)).unwrap();
+        }
         for part in fs::read_dir(ours.join("parts")).unwrap() {
             let part = part.unwrap();
             fs::copy(part.path(), conf.join("parts").join(part.file_name())).unwrap();
         }
         fs::copy(workspace().join("api/roles.toml"), dir.path().join("roles.toml")).unwrap();
-        Self { dir, client_port: free_port(), websocket_port: free_port(), child: None }
+        Self {
+            dir,
+            client_port: free_port(),
+            websocket_port: free_port(),
+            asks: false,
+            child: None,
+        }
     }
 
     /// `provision`, then `start`.
@@ -138,6 +155,7 @@ impl Nats {
             .args(["--monitor-listen", &format!("127.0.0.1:{}", free_port())])
             .args(["--allowed-origin", PAGE_ORIGIN])
             .args(["--allowed-origin", "http://127.0.0.1:3000"])
+            .args(self.asks.then_some("--auth-callout"))
             .current_dir(self.dir.path())
             .output()
             .unwrap()
@@ -198,18 +216,31 @@ impl Nats {
 
     /// Changes the account's JWT behind the back of `api`, before the server's first start.
     pub(crate) fn change_account(&self, change: impl FnOnce(&mut Claims<AccountClaims>)) {
-        let mut account = self.account();
+        self.change_jwt("account.jwt", change);
+    }
+
+    /// `change_account`, for any account's JWT of the keys directory.
+    pub(crate) fn change_jwt(&self, name: &str, change: impl FnOnce(&mut Claims<AccountClaims>)) {
+        let (path, conf) = (self.keys_dir().join(name), self.keys_dir().join("auth.conf"));
+        let before = fs::read_to_string(&path).unwrap();
+        let mut account = Claims::decode(before.trim()).unwrap();
         change(&mut account);
         let jwt = account.seal(&self.seed("operator-signing.seed")).unwrap();
-        let (path, conf) = (self.keys_dir().join("account.jwt"), self.keys_dir().join("auth.conf"));
-        let before = fs::read_to_string(&path).unwrap();
         let text = fs::read_to_string(&conf).unwrap();
         fs::write(conf, text.replace(before.trim(), jwt.as_str())).unwrap();
         fs::write(path, jwt.as_str()).unwrap();
     }
 
+    /// Replaces a part of nats-server's configuration.
+    pub(crate) fn edit_conf(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.conf()).unwrap();
+        assert!(text.contains(from), "the configuration has no {from:?}");
+        fs::write(self.conf(), text.replacen(from, to, 1)).unwrap();
+    }
+
     fn conf(&self) -> PathBuf {
-        self.dir.path().join("nats-conf/single.conf")
+        let name = if self.asks { "single-callout.conf" } else { "single.conf" };
+        self.dir.path().join("nats-conf").join(name)
     }
 
     /// Has nats-server check the configuration.

@@ -64,6 +64,11 @@ async fn the_answers_of_every_route_are_as_described() {
         let path = "/v1/credentials";
         check(&document, "post", path, api.post_as(path, &key, &body).await).await;
     }
+    for path in ["/v1/session"] {
+        check(&document, "post", path, api.post_as(path, &key, &json!({})).await).await;
+        let response = api.http.delete(api.url(path)).send().await.unwrap();
+        check(&document, "delete", path, response).await;
+    }
     let ban = json!({ "nkey": nkey });
     let path = "/v1/revoke";
     check(&document, "post", path, api.post_as(path, &key, &ban).await).await;

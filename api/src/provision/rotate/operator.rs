@@ -64,6 +64,7 @@ pub(super) fn switch_key(dir: &KeysDir, now: i64) -> Result<Update, RotateError>
     };
     let mut update = Update::default();
     let own = crate::keys::load_account(dir.path())?;
+    let callout = crate::keys::callout_account_if_there(dir.path())?;
     let accounts: Vec<Claims<AccountClaims>> = conf.accounts().collect();
     for mut account in accounts {
         let is_own = account.sub == own.sub;
@@ -79,9 +80,13 @@ pub(super) fn switch_key(dir: &KeysDir, now: i64) -> Result<Update, RotateError>
         }
         let jwt = seal(&mut account, &next, now)?;
         conf.set_account(&account.sub, &jwt);
-        if is_own {
-            let text = format!("{}\n", jwt.as_str());
-            update.files.push(PlannedFile::new(names::ACCOUNT_JWT, text));
+        let own_file = match &account.sub {
+            sub if *sub == own.sub => Some(names::ACCOUNT_JWT),
+            sub if callout.as_ref() == Some(sub) => Some(names::CALLOUT_ACCOUNT_JWT),
+            _ => None,
+        };
+        if let Some(name) = own_file {
+            update.files.push(PlannedFile::new(name, format!("{}\n", jwt.as_str())));
         }
         update.changes.push(format!(
             "account {} ({}): signed by the key {}",
