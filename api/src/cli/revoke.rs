@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct RevokeArgs {
-    /// The directory that `init` wrote, with the operator's seed.
+    /// The directory that `init` wrote, with the operator's signing seed.
     #[arg(
         long,
         visible_alias = "dir",

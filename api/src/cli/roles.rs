@@ -105,7 +105,7 @@ pub(super) struct ServerArgs {
         default_value = "nats://127.0.0.1:4222"
     )]
     nats_url: Vec<Url>,
-    /// Credentials of a user of the system account, if its seed is not in the directory.
+    /// Credentials of a user of the system account, if its signing seed is not in the directory.
     #[arg(long)]
     system_creds: Option<PathBuf>,
 }

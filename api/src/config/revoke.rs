@@ -16,8 +16,8 @@ pub struct RevokeConfig {
     pub allowed_to: Vec<CallerRule>,
     /// The directory that bans are kept in.
     pub dir: PathBuf,
-    /// A directory that `init` wrote, with the operator's and the system account's seed, where bans
-    /// are to be written into the account's JWT by this service. Absent: by `api revoke`.
+    /// A directory that `init` wrote, with the signing seeds of operator and system account, where
+    /// bans are to be written into the account's JWT by this service. Absent: by `api revoke`.
     pub signer_dir: Option<PathBuf>,
 }
 

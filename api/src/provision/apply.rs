@@ -96,6 +96,7 @@ fn new_role_key(
     Ok(key)
 }
 
+/// Also one that is yet to take the place of the present one.
 fn change_service_user(
     dir: &KeysDir,
     roles: &[Role],
@@ -103,21 +104,20 @@ fn change_service_user(
     now: i64,
     update: &mut Update,
 ) -> Result<(), UpdateError> {
-    let Some(service) = dir.user_if_there(names::SERVICE_CREDS)? else { return Ok(()) };
     let wanted = service_user::publish(roles);
-    let has = service.claims().map(|claims: UserClaims| claims.publish);
-    if has.is_ok_and(|publish| publish.as_ref() == Some(&wanted)) {
-        return Ok(());
+    for file in [names::next(names::SERVICE_CREDS), names::SERVICE_CREDS.to_owned()] {
+        let Some(service) = dir.user_if_there(&file)? else { continue };
+        let has = service.claims().map(|claims: UserClaims| claims.publish);
+        if has.is_ok_and(|publish| publish.as_ref() == Some(&wanted)) {
+            continue;
+        }
+        let signer = dir.signer(account)?;
+        let credentials = service_user::credentials(service.pair(), roles, now, &signer)?;
+        update.files.push(PlannedFile { name: file, contents: credentials.format()? });
+        update.changes.push(format!(
+            "service user: may publish {}, once `api serve` has started again",
+            wanted.allow.join(", ")
+        ));
     }
-    let signer = dir.signer(account)?;
-    let credentials = service_user::credentials(service.pair(), roles, now, &signer)?;
-    update.files.push(PlannedFile {
-        name: names::SERVICE_CREDS.to_owned(),
-        contents: credentials.format()?,
-    });
-    update.changes.push(format!(
-        "service user: may publish {}, once `api serve` has started again",
-        wanted.allow.join(", ")
-    ));
     Ok(())
 }

@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use async_nats::{Auth, AuthError, Client, ConnectError, ConnectOptions, RequestError};
+use async_nats::{
+    Auth, AuthError, Client, ConnectError, ConnectOptions, PublishError, RequestError,
+    SubscribeError,
+};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -20,8 +23,8 @@ use super::{
 };
 use crate::{
     claims::{
-        AccountClaims, Claims, ConnectionType, DecodeError, Jwt, OperatorClaims, OperatorKey,
-        Permission, SignError, UserClaims, UserPair,
+        AccountClaims, AccountKey, Claims, ConnectionType, DecodeError, Jwt, OperatorClaims,
+        OperatorKey, Permission, SignError, UserClaims, UserPair,
     },
     keys::{KeyFileError, Problem, ServiceCredentials, file, names},
 };
@@ -69,7 +72,16 @@ pub enum PushError {
     },
     /// The servers could not be asked whom they trust.
     #[error("the servers could not be asked whom they trust")]
-    Ask,
+    Subscribe(#[source] SubscribeError),
+    /// The servers could not be asked whom they trust.
+    #[error("the servers could not be asked whom they trust")]
+    Publish(#[source] PublishError),
+    /// A server did not say whom it trusts.
+    #[error("a server did not say whom it trusts")]
+    Status(#[source] serde_json::Error),
+    /// The connection ended meanwhile.
+    #[error("the connection ended before all servers had said whom they trust")]
+    Lost,
     /// No connection.
     #[error("the servers cannot be reached")]
     Connect(#[source] ConnectError),
@@ -81,10 +93,12 @@ pub enum PushError {
     NoAnswer,
     /// They have a later one.
     #[error(
-        "the servers have a later JWT of this account (issued at {theirs}, this one at {ours}); \
-         somebody else has changed it"
+        "the servers have a later JWT of the account {account} (issued at {theirs}, this one at \
+         {ours}); somebody else has changed it"
     )]
     Older {
+        /// The account.
+        account: AccountKey,
         /// When this one was issued, in Unix seconds.
         ours: i64,
         /// When theirs was.
@@ -241,7 +255,8 @@ async fn update(
         Some(text) => {
             if let Ok(theirs) = Claims::<AccountClaims>::decode(&text) {
                 if theirs.iat >= account.iat {
-                    return Err(PushError::Older { ours: account.iat, theirs: theirs.iat });
+                    let (ours, theirs) = (account.iat, theirs.iat);
+                    return Err(PushError::Older { account: account.sub.clone(), ours, theirs });
                 }
                 is_known_issuer = theirs.iss == account.iss;
             }
@@ -287,16 +302,17 @@ struct Trust {
 /// in any case, and not know it any more when they start again.
 async fn check_trust(client: &Client, key: &OperatorKey) -> Result<(), PushError> {
     let inbox = client.new_inbox();
-    let mut answers = client.subscribe(inbox.clone()).await.map_err(|_| PushError::Ask)?;
-    client.publish_with_reply(PING, inbox, Bytes::new()).await.map_err(|_| PushError::Ask)?;
+    let mut answers = client.subscribe(inbox.clone()).await.map_err(PushError::Subscribe)?;
+    let asked = client.publish_with_reply(PING, inbox, Bytes::new()).await;
+    asked.map_err(PushError::Publish)?;
     let mut wait = DEADLINE;
     loop {
         let Ok(answer) = timeout(wait, answers.next()).await else {
             // How many servers there are is not known: silence means that all have answered.
             return if wait == QUIET { Ok(()) } else { Err(PushError::NoAnswer) };
         };
-        let answer = answer.ok_or(PushError::Ask)?;
-        let status: Status = serde_json::from_slice(&answer.payload).map_err(|_| PushError::Ask)?;
+        let answer = answer.ok_or(PushError::Lost)?;
+        let status: Status = serde_json::from_slice(&answer.payload).map_err(PushError::Status)?;
         if !is_trusted(&status.data.operators, key) {
             return Err(PushError::Untrusted { server: status.server.name, key: key.clone() });
         }

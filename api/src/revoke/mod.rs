@@ -3,8 +3,8 @@
 //! A ban is three things. The mint gives nothing to whoever is on the [`BanList`], which is kept in a
 //! file. The [`Kicker`] ends the connections there are, and the [`warden`] those that come back with a
 //! token that has not ended yet. And the account's JWT names the key as revoked, so that the servers
-//! refuse it by themselves: that takes the operator's key, so it is the part of `api revoke`, or of
-//! the [`Signer`] where the configuration says that this service may hold that key.
+//! refuse it by themselves: that takes the operator's signing key, so it is the part of `api revoke`,
+//! or of the [`Signer`] where the configuration says that this service may hold that key.
 
 pub mod ban_list;
 mod issued;

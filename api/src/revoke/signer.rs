@@ -1,4 +1,4 @@
-//! Naming banned keys in the account's JWT, where this service may hold the operator's key.
+//! Naming banned keys in the account's JWT, where this service may hold the operator's signing key.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 

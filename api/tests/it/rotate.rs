@@ -371,7 +371,7 @@ async fn a_directory_without_signing_keys_works_and_gets_them_by_the_first_rotat
     succeed(&nats, "api roles apply --push");
 }
 
-/// Puts a file back as it was before the last command, or takes it away.
+/// The keys directory as it was before a command.
 struct Before {
     files: Vec<(std::path::PathBuf, Vec<u8>)>,
 }
@@ -443,6 +443,16 @@ fn steps_out_of_order_are_refused_and_change_nothing() {
     before.put_back(&["auth.conf"]);
     let said = fail(&nats, "api rotate retire-key operator");
     assert!(said.contains("is signed by another key"), "{said}");
+}
+
+#[test]
+fn a_user_that_is_to_follow_gets_other_rights_like_the_present_one() {
+    let nats = Nats::provision();
+    succeed(&nats, "api rotate new-key service");
+    nats.edit_roles("rooms.*.announce", "shop.>");
+    succeed(&nats, "api roles apply");
+    succeed(&nats, "api rotate switch-key service");
+    assert!(succeed(&nats, "api roles apply").contains("says what the roles file says"));
 }
 
 #[tokio::test]

@@ -281,7 +281,7 @@ async fn what_is_older_or_a_strangers_is_not_sent() {
     let present = fs::read(&path).unwrap();
 
     fs::write(&path, former).unwrap();
-    assert!(fail(&nats, "api roles push").contains("a later JWT of this account"));
+    assert!(fail(&nats, "api roles push").contains("a later JWT of the account A"));
     fs::copy(stranger.keys_dir().join("account.jwt"), &path).unwrap();
     assert!(fail(&nats, "api roles push").contains("its issuer is not one that is trusted"));
     assert!(fail(&nats, "api roles apply").contains("its issuer is not one that is trusted"));
