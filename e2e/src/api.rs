@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,11 +8,26 @@ use crate::{Error, NatsServer, Process, eventually, ports, tree};
 /// How long the API may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// The API, as a child process, in its development configuration but for addresses and folders.
+/// What an API differs in from its development configuration, beside addresses and folders.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// Another configuration.
+    pub config: Option<PathBuf>,
+    /// Other roles.
+    pub roles: Option<PathBuf>,
+    /// Another page.
+    pub page: Option<PathBuf>,
+    /// Whether clients that bring no token are asked about.
+    pub auth_callout: bool,
+}
+
+/// The API, as a child process, in its development configuration but for addresses, folders and its
+/// [`Setup`].
 #[derive(Debug)]
 pub struct Api {
     port: u16,
     keys: PathBuf,
+    setup: Setup,
     nats_url: String,
     websocket_url: String,
     process: Option<Process>,
@@ -29,10 +44,11 @@ impl Api {
     /// # Cancel safety
     ///
     /// Dropping the future ends the programs it runs; `keys` may be left half made.
-    pub async fn init(keys: PathBuf, nats: &NatsServer) -> Result<Self, Error> {
+    pub async fn init(keys: PathBuf, nats: &NatsServer, setup: Setup) -> Result<Self, Error> {
         let api = Self {
             port: ports::free()?,
             keys,
+            setup,
             nats_url: nats.client_url(),
             websocket_url: nats.websocket_url(),
             process: None,
@@ -43,6 +59,8 @@ impl Api {
         init.args(["--websocket-listen", &nats.websocket_address()]);
         init.args(["--monitor-listen", &nats.monitor_address()]);
         init.args(["--allowed-origin", &api.url("")]);
+        init.args(api.setup.auth_callout.then_some("--auth-callout"));
+        init.envs(api.setup.roles.iter().map(|roles| ("API_ROLES", roles)));
         run("api init", "`api init`", init.current_dir(tree::root())).await?;
         Ok(api)
     }
@@ -58,14 +76,21 @@ impl Api {
     ///
     /// Dropping the future ends the API it was starting.
     pub async fn start(&mut self) -> Result<(), Error> {
+        let page = match &self.setup.page {
+            Some(page) => page.clone(),
+            None => tree::page()?,
+        };
+        let config = self.setup.config.as_deref();
         let mut command = Command::new(tree::api_program().await?);
         command
-            .args(["serve", "--config", "api/config/dev.toml"])
+            .args(["serve", "--config"])
+            .arg(config.unwrap_or(Path::new("api/config/dev.toml")))
             .env("API_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("API_NATS_URL", &self.nats_url)
             .env("API_KEYS_DIR", &self.keys)
             .env("API_WEBSOCKET_URLS", &self.websocket_url)
-            .env("API_PAGE_DIR", tree::page()?)
+            .env("API_PAGE_DIR", page)
+            .envs(self.setup.roles.iter().map(|roles| ("API_ROLES", roles)))
             .current_dir(tree::root());
         let mut process = Process::start("api", &mut command)?;
         eventually(READY_WITHIN, "the API answers", async || {
@@ -95,6 +120,24 @@ impl Api {
             Ok((status == expected).then_some(()))
         })
         .await
+    }
+
+    /// A new API key: the key itself, and the line that makes an API know it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Preparation`] if the API cannot be built; [`Error::Io`] if it makes none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is kept of the key.
+    pub async fn new_key(name: &str) -> Result<(String, String), Error> {
+        let program = tree::api_program().await?;
+        let made = Command::new(program).args(["key", "new", name]).output();
+        let text = String::from_utf8_lossy(&made.map_err(Error::io("make an API key"))?.stdout)
+            .into_owned();
+        let (key, rest) = text.split_once('\n').unwrap_or_default();
+        Ok((key.to_owned(), rest.lines().last().unwrap_or_default().trim().to_owned()))
     }
 
     /// Ends the API with no warning, as a crash would.

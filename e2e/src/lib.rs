@@ -16,7 +16,7 @@ mod tab;
 mod tree;
 mod wait;
 
-pub use api::Api;
+pub use api::{Api, Setup};
 pub use browser::Browser;
 pub use error::Error;
 pub use nats_server::NatsServer;
