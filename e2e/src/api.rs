@@ -11,6 +11,9 @@ use crate::{Error, Log, NatsServer, Process, Setup, eventually, ports, tree};
 /// How long the API may take until it answers, and a command of its program until it ends.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
+/// The variable that says where the page is.
+const PAGE: &str = "API_PAGE_DIR";
+
 /// The API, as a child process, in its development configuration but for addresses and folders.
 #[derive(Debug)]
 pub struct Api {
@@ -79,6 +82,7 @@ impl Api {
 
         let mut init = api.command().await?;
         init.arg("init").arg("--dir").arg(&api.keys);
+        init.args(setup.auth_callout.then_some("--auth-callout"));
         init.args(["--client-listen", &nats.client_address()]);
         init.args(["--websocket-listen", &nats.websocket_address()]);
         init.args(["--monitor-listen", &nats.monitor_address()]);
@@ -99,7 +103,10 @@ impl Api {
     /// Dropping the future ends the API it was starting.
     pub async fn start(&mut self) -> Result<(), Error> {
         let mut command = self.command().await?;
-        command.arg("serve").env("API_PAGE_DIR", tree::page()?);
+        command.arg("serve");
+        if !self.environment.iter().any(|[name, _]| name == PAGE) {
+            command.env(PAGE, tree::page()?);
+        }
         let mut process = Process::logging("api", &mut command, &self.log)?;
         eventually(READY_WITHIN, "the API answers", async || {
             process.check()?;
@@ -188,6 +195,24 @@ impl Api {
             Ok((status == expected).then_some(()))
         })
         .await
+    }
+
+    /// A new API key: the key itself, and what has to be in `[auth] api_keys` for an API to know it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Preparation`] if the API cannot be built; [`Error::Io`] if it makes none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is kept of the key.
+    pub async fn new_key(name: &str) -> Result<(String, String), Error> {
+        let program = tree::api_program().await?;
+        let made = Command::new(program).args(["key", "new", name]).output();
+        let text = String::from_utf8_lossy(&made.map_err(Error::io("make an API key"))?.stdout)
+            .into_owned();
+        let (key, rest) = text.split_once('\n').unwrap_or_default();
+        Ok((key.to_owned(), rest.lines().last().unwrap_or_default().trim().to_owned()))
     }
 
     /// Asks for an update, as `curl -X POST …/ping` would.

@@ -8,6 +8,7 @@ pub struct Setup {
     pub(crate) config: Vec<[String; 2]>,
     pub(crate) roles: Vec<[String; 2]>,
     pub(crate) environment: Vec<[String; 2]>,
+    pub(crate) auth_callout: bool,
 }
 
 impl Setup {
@@ -34,6 +35,13 @@ impl Setup {
     #[must_use]
     pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push([name.into(), value.into()]);
+        self
+    }
+
+    /// nats-server asks about clients that bring no token: `nats-conf/single-callout.conf`.
+    #[must_use]
+    pub fn auth_callout(mut self) -> Self {
+        self.auth_callout = true;
         self
     }
 }

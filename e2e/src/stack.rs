@@ -49,6 +49,30 @@ impl Stack {
         Ok(stack)
     }
 
+    /// One whose nats-server asks the API about clients that bring no credential, with a page that
+    /// brings none (`e2e/pages/session`). Guests are not let in; the back end with the API key that is
+    /// returned has the role `member`, and each of its connections lasts five seconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::start_with`]; [`Error::Preparation`] if the client cannot be built.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends and removes everything.
+    pub async fn start_with_sessions() -> Result<(Self, String), Error> {
+        let (key, element) = Api::new_key("member").await?;
+        let members = "given_to = [{ user = true }, { api_key = \"member\" }]\nttl_seconds = 5";
+        let setup = Setup::new()
+            .auth_callout()
+            .config("enabled = true", "enabled = false")
+            .config("enabled = false\nconnection_types", "enabled = true\nconnection_types")
+            .config("api_keys = []", format!("api_keys = [{element}]"))
+            .roles("given_to = [{ user = true }]\nttl_seconds = 900", members)
+            .environment("API_PAGE_DIR", tree::session_page().await?.display().to_string());
+        Ok((Self::start_with(&setup).await?, key))
+    }
+
     /// Makes the keys and starts nothing.
     ///
     /// # Errors
@@ -62,7 +86,8 @@ impl Stack {
         let folder = TempDir::new().map_err(Error::io("make a temporary folder"))?;
         let conf = folder.path().join("nats-conf");
         tree::copy(&tree::root().join("nats-conf"), &conf, "generated").await?;
-        let nats = NatsServer::new(conf.join("single.conf"))?;
+        let name = if setup.auth_callout { "single-callout.conf" } else { "single.conf" };
+        let nats = NatsServer::new(conf.join(name))?;
         let api = Api::init(folder.path(), &nats, &[], setup).await?;
         Ok(Self { nats, api, _folder: folder })
     }

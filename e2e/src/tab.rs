@@ -146,6 +146,33 @@ impl Tab {
         Ok(client.find(Locator::Css(css)).await?.click().await?)
     }
 
+    /// Types into an empty field, as a user would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if there is no such element, or it is no field.
+    ///
+    /// # Cancel safety
+    ///
+    /// Part of the text may have been typed.
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<(), Error> {
+        let client = self.focus().await?;
+        Ok(client.find(Locator::Css(css)).await?.send_keys(text).await?)
+    }
+
+    /// Loads the page again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if it cannot be loaded.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be loading.
+    pub async fn reload(&self) -> Result<(), Error> {
+        Ok(self.focus().await?.refresh().await?)
+    }
+
     /// Has the page try to subscribe to `subject`, and waits for its verdict.
     ///
     /// # Errors

@@ -44,6 +44,25 @@ pub(crate) async fn api_program() -> Result<&'static Path, Error> {
     PROGRAM.get_or_try_init(build).await.map(PathBuf::as_path)
 }
 
+/// The page of `e2e/pages/session`, and the client for JavaScript beside it, built on first use.
+pub(crate) async fn session_page() -> Result<&'static Path, Error> {
+    static PAGE: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = async || {
+        let wasm = target_dir()?.join("wasm");
+        let mut build = Command::new(root().join("tools/wasm-cargo"));
+        build.args(["build", "--quiet", "--package", "web-wasm-js", "--lib"]);
+        run("wasm-cargo", "building the client", build.current_dir(root())).await?;
+        let folder = wasm.join("e2e-session");
+        copy(&root().join("e2e/pages/session"), &folder, "").await?;
+        let mut bind = Command::new("wasm-bindgen");
+        bind.arg(wasm.join("wasm32-unknown-unknown/debug/web_wasm_js.wasm"));
+        bind.args(["--target", "web", "--no-typescript", "--out-name", "client", "--out-dir"]);
+        run("wasm-bindgen", "binding the client", bind.arg(&folder)).await?;
+        Ok(folder)
+    };
+    PAGE.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
 /// The target folder of the running program, which is in `<target>/<profile>/deps` or beside it.
 fn target_dir() -> Result<PathBuf, Error> {
     let program = env::current_exe().map_err(Error::io("find the running program"))?;

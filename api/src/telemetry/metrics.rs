@@ -302,6 +302,8 @@ mod tests {
         metrics.minted("guest");
         metrics.published(Published::Confirmed);
         metrics.key_fetches("https://i.example")(false);
+        metrics.callout(CalloutOutcome::Denied("banned"), Duration::from_micros(700));
+        metrics.callout(CalloutOutcome::Overloaded, Duration::ZERO);
         let text = metrics.encode(false).unwrap();
         for line in [
             "api_http_requests_total{route=\"/ping\",method=\"POST\",status=\"200\"} 1",
@@ -313,6 +315,9 @@ mod tests {
             "api_publishes_total{result=\"confirmed\"} 1",
             "api_key_fetches_total{issuer=\"https://i.example\",result=\"failed\"} 1",
             "api_key_fetches_total{issuer=\"https://i.example\",result=\"succeeded\"} 0",
+            "api_callouts_total{result=\"banned\"} 1",
+            "api_callouts_total{result=\"overloaded\"} 1",
+            "api_callout_duration_seconds_count 1",
             "api_nats_connected 0",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");

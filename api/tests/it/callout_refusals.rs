@@ -7,8 +7,7 @@ use std::{
 };
 
 use api::claims::{
-    AccountClaims, AccountKey, AccountPair, Claims, ConnectionType, NO_LIMIT, Permission,
-    UserClaims, UserKey,
+    AccountClaims, AccountKey, AccountPair, Claims, NO_LIMIT, Permission, UserClaims, UserKey,
 };
 use nkeys::KeyPair;
 use serde_json::{Value, json};
@@ -122,6 +121,17 @@ fn options_elsewhere(issuer: &Issuer) -> Options {
     options(&[issuer.config()], false)
 }
 
+/// Somebody whose token says that it may do anything in this account, by whoever signs.
+fn insider_of(account: &AccountKey, signer: &AccountPair) -> (KeyPair, UserKey, String) {
+    let key = KeyPair::new_user();
+    let user = UserKey::parse(&key.public_key()).unwrap();
+    let all = || Permission::only([">"]);
+    let mut claims = UserClaims::new(all(), all(), NO_LIMIT, NO_LIMIT, Vec::new());
+    claims.issuer_account = Some(account.clone());
+    let jwt = Claims::sign(&user, "insider", now(), None, claims, signer).unwrap();
+    (key, user, jwt.as_str().to_owned())
+}
+
 #[tokio::test]
 async fn with_guests_switched_on_a_bad_credential_is_not_taken_for_a_guest() {
     let nats = asking().await;
@@ -135,18 +145,11 @@ async fn with_guests_switched_on_a_bad_credential_is_not_taken_for_a_guest() {
         let answer = Client::websocket(&nats).await.connect(&fields).await;
         assert_eq!(answer.as_deref(), Some(REFUSED));
     }
-}
-
-/// A user of the account that asks, whatever it is allowed, in a row of its own.
-fn insider_of(account: &AccountKey, signing: &AccountPair) -> (KeyPair, UserKey, String) {
-    let key = KeyPair::new_user();
-    let user = UserKey::parse(&key.public_key()).unwrap();
-    let all = || Permission::only([">"]);
-    let mut claims =
-        UserClaims::new(all(), all(), NO_LIMIT, NO_LIMIT, vec![ConnectionType::Standard]);
-    claims.issuer_account = Some(account.clone());
-    let jwt = Claims::sign(&user, "insider", now(), None, claims, signing).unwrap();
-    (key, user, jwt.as_str().to_owned())
+    // Nor is one who makes a token for the account that asks.
+    let account: AccountPair = nats.seed("callout-account.seed");
+    let stranger = AccountPair::from_random([7; 32]).unwrap();
+    let (key, _, jwt) = insider_of(account.public(), &stranger);
+    assert_eq!(Client::websocket(&nats).await.log_in(&jwt, &key).await, REFUSED);
 }
 
 #[tokio::test]

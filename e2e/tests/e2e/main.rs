@@ -5,6 +5,7 @@
 mod cluster;
 mod outages;
 mod page;
+mod session;
 mod updates;
 
 use std::time::Duration;
@@ -38,6 +39,11 @@ async fn ping_until_taken(stack: &Stack) -> Result<(), Error> {
         Ok((stack.ping().await?.status() == 200).then_some(()))
     })
     .await
+}
+
+/// Asks for an update as somebody.
+async fn ping_as(stack: &Stack, key: &str) -> Result<reqwest::Response, Error> {
+    Ok(reqwest::Client::new().post(stack.api.url("/ping")).bearer_auth(key).send().await?)
 }
 
 /// Splits a line `index - {json}`, and checks that it is one.
