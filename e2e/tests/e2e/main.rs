@@ -2,6 +2,8 @@
 //! Chromium.
 #![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
 
+mod accessibility;
+mod console;
 mod outages;
 mod page;
 mod permissions;

@@ -66,17 +66,21 @@ async fn a_guest_credential_is_refused_on_the_tcp_port_and_taken_on_the_websocke
 }
 
 #[tokio::test]
-async fn a_guest_publishes_nothing() -> TestResult {
+async fn a_guest_publishes_nothing_but_in_its_playground() -> TestResult {
     let stack = Stack::start().await?;
     let (jwt, key) = guest(&stack).await?;
     let mut wire = Wire::open(&stack).await;
     assert_eq!(wire.login(&jwt, &key).await, "PONG");
 
-    for subject in [UPDATES, "$SYS.REQ.SERVER.PING", "$JS.API.INFO", "_INBOX.other.1"] {
+    let strangers = format!("com.scaling-ws.playground.{}.x", KeyPair::new_user().public_key());
+    for subject in [UPDATES, "$SYS.REQ.SERVER.PING", "$JS.API.INFO", "_INBOX.other.1", &strangers] {
         wire.send(&format!("PUB {subject} 2\r\nhi\r\n")).await;
         let expected = format!("-ERR 'Permissions Violation for Publish to \"{subject}\"'");
         assert_eq!(wire.next().await, expected);
     }
+    let own = format!("com.scaling-ws.playground.{}.x", key.public_key());
+    wire.send(&format!("SUB com.scaling-ws.playground.> 1\r\nPUB {own} 2\r\nhi\r\n")).await;
+    assert_eq!(wire.next().await, format!("MSG {own} 1 2"));
     Ok(())
 }
 
