@@ -30,10 +30,10 @@ const PERIOD: u32 = 100;
 /// [`Missing`].
 pub(crate) fn serve(session: &Rc<Session>) -> Result<(), Missing> {
     let outcome = Rc::new(Outcome::of("chaos-result")?);
-    let button = |id, action: fn(Rc<Session>, Rc<Outcome>)| {
+    let button = |id, action: fn(&Rc<Session>, &Rc<Outcome>)| {
         let (session, outcome) = (Rc::clone(session), Rc::clone(&outcome));
         let button: HtmlButtonElement = element(id)?;
-        on(&button, "click", move |_| action(Rc::clone(&session), Rc::clone(&outcome)));
+        on(&button, "click", move |_| action(&session, &outcome));
         Ok::<_, Missing>(())
     };
     button("chaos-drop", drop_socket)?;
@@ -44,15 +44,16 @@ pub(crate) fn serve(session: &Rc<Session>) -> Result<(), Missing> {
     serve_traffic(session)
 }
 
-fn drop_socket(session: Rc<Session>, outcome: Rc<Outcome>) {
+fn drop_socket(session: &Rc<Session>, outcome: &Rc<Outcome>) {
     session.client.force_reconnect();
     outcome.show(&Verdict::Waiting("Dropped. The client makes another connection.".to_owned()));
 }
 
-fn renew(session: Rc<Session>, outcome: Rc<Outcome>) {
+fn renew(session: &Rc<Session>, outcome: &Rc<Outcome>) {
     let mut events = session.client.events();
     session.client.renew_credentials();
     outcome.show(&Verdict::Waiting("Asking for another credential…".to_owned()));
+    let outcome = Rc::clone(outcome);
     spawn_local(async move {
         while let Some(event) = events.next().await {
             match event {
@@ -74,13 +75,14 @@ fn renew(session: Rc<Session>, outcome: Rc<Outcome>) {
 }
 
 /// Takes a credential that lives for seconds, and lets it expire.
-fn expire(session: Rc<Session>, outcome: Rc<Outcome>) {
+fn expire(session: &Rc<Session>, outcome: &Rc<Outcome>) {
     let (brief, usual) = ROLES;
     let mut events = session.client.events();
     session.credentials.api().set_role(brief);
     session.credentials.leave_alone(true);
     session.client.renew_credentials();
     outcome.show(&Verdict::Waiting("Taking a credential for 5 s, not to be renewed…".to_owned()));
+    let (session, outcome) = (Rc::clone(session), Rc::clone(outcome));
     spawn_local(async move {
         while let Some(event) = events.next().await {
             match event {
@@ -106,8 +108,9 @@ fn expire(session: Rc<Session>, outcome: Rc<Outcome>) {
     });
 }
 
-fn block(session: Rc<Session>, outcome: Rc<Outcome>) {
+fn block(session: &Rc<Session>, outcome: &Rc<Outcome>) {
     outcome.show(&Verdict::Waiting("Blocking this tab for 5 s…".to_owned()));
+    let (session, outcome) = (Rc::clone(session), Rc::clone(outcome));
     spawn_local(async move {
         // Time for the words to be drawn.
         TimeoutFuture::new(60).await;

@@ -153,7 +153,9 @@ impl<T> Inner<T> {
     fn fill(&self, lines: &Lines<T>, places: core::ops::Range<usize>) {
         let mut rows = self.rows.borrow_mut();
         while rows.len() > places.len() {
-            rows.pop().map(|row| row.element.remove());
+            if let Some(row) = rows.pop() {
+                row.element.remove();
+            }
         }
         while rows.len() < places.len() {
             let Some(row) = self.make_row() else { return };
