@@ -35,11 +35,10 @@ async fn main() -> Result<(), Error> {
     tab.probe(">").await?;
 
     for (name, width, height, theme) in PICTURES {
-        tab.evaluate("document.documentElement.dataset.theme = arguments[0]", vec![theme.into()])
-            .await?;
-        let height = if std::env::var_os("WHOLE_PAGE").is_some() { None } else { Some(height) };
+        let script = "document.documentElement.dataset.theme = arguments[0]; scrollTo(0, 0)";
+        tab.evaluate(script, vec![theme.into()]).await?;
         let file = folder.join(name);
-        std::fs::write(&file, tab.picture(width, height).await?).map_err(failed)?;
+        std::fs::write(&file, tab.picture(width, Some(height)).await?).map_err(failed)?;
         println!("{}", file.display());
     }
     Ok(())
