@@ -37,7 +37,7 @@ page:
 fmt:
     cargo fmt --all
 
-# Take pictures of the page, narrow and wide, into target/screenshots
+# Take the README's pictures of the page: light, dark and on a phone
 [group('dev')]
 screenshot: page
     cargo build --package api

@@ -34,10 +34,28 @@ if [[ -d $page && -f $stamp && $(<"$stamp") == "$made_of" ]]; then
 fi
 
 rm -rf "$next"
-mkdir -p "$next"
+mkdir -p "$next/assets"
 wasm-bindgen "$module" --target web --no-typescript --remove-name-section \
-  --remove-producers-section --out-name page --out-dir "$next"
-cp -R "$static/." "$next/"
+  --remove-producers-section --out-name page --out-dir "$next/assets"
+cp -R "$static/." "$next/assets/"
+mv "$next/assets/index.html" "$next/"
+
+# name_by_contents FILE WHERE...: puts a hash of the file into its name, here and where it is named,
+# so that browsers can keep it for good. What a file names is renamed before the file itself.
+name_by_contents() {
+  local file=$1 hash name
+  shift
+  hash=$(sha256sum "$next/assets/$file" | cut -c 1-16)
+  name=${file%.*}.$hash.${file##*.}
+  mv "$next/assets/$file" "$next/assets/$name"
+  sed -i "s|\\([\"'/]\\)${file//./\\.}\\([\"']\\)|\\1$name\\2|g" "$@"
+}
+index=$next/index.html
+name_by_contents page_bg.wasm "$next/assets/page.js" "$next/assets/boot.js" "$index"
+name_by_contents page.js "$next/assets/boot.js" "$index"
+for file in boot.js theme.js page.css icon.svg; do
+  name_by_contents "$file" "$index"
+done
 
 mapfile -t files < <(find "$next" -type f)
 gzip --keep --best --no-name "${files[@]}"
@@ -50,9 +68,16 @@ esac
 rm -rf "$page"
 mv "$next" "$page"
 printf '%s\n' "$made_of" >"$stamp"
-for name in page_bg.wasm page.js; do
-  size() { wc -c <"$page/$1" | tr -d ' '; }
-  smallest=$(size "$name.gz")
-  [[ -z $brotli_by ]] || smallest=$(size "$name.br")
-  say "$page/$name: $(size "$name") bytes, $smallest compressed"
+
+# What a visitor downloads, in all.
+readonly budget=250000
+total=0
+for file in "$page"/*.html "$page"/assets/*.{wasm,js,css,svg}; do
+  size() { wc -c <"$1" | tr -d ' '; }
+  smallest=$(size "$file.gz")
+  [[ -z $brotli_by ]] || smallest=$(size "$file.br")
+  say "$file: $(size "$file") bytes, $smallest compressed"
+  total=$((total + smallest))
 done
+say "$page: $total bytes compressed, of $budget"
+[[ -z $brotli_by ]] || ((total <= budget)) || die "the page is larger than its budget"

@@ -91,6 +91,11 @@ impl Api {
         Ok(api)
     }
 
+    /// Has the API name another address of a websocket listener, from the next start on.
+    pub fn add_websocket_url(&mut self, url: &str) {
+        self.websocket_urls = format!("{},{url}", self.websocket_urls);
+    }
+
     /// Starts the API and waits until it answers. It need not have reached NATS by then.
     ///
     /// # Errors

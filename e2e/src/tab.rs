@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
@@ -89,7 +90,7 @@ impl Tab {
     ///
     /// It only looks.
     pub async fn updates(&self) -> Result<Vec<String>, Error> {
-        let script = "return Array.from(document.querySelectorAll('#updates > li.update'), \
+        let script = "return Array.from(document.querySelectorAll('#updates > .update > .line'), \
                       (line) => line.textContent.trim())";
         let lines = self.evaluate(script, vec![]).await?;
         let text = |line: &Value| line.as_str().unwrap_or_default().to_owned();
@@ -143,21 +144,10 @@ impl Tab {
     /// The click may have happened.
     pub async fn click(&self, css: &str) -> Result<(), Error> {
         let client = self.focus().await?;
+        // The driver would leave it under the page's header, where it can't be clicked.
+        let script = "document.querySelector(arguments[0])?.scrollIntoView({ block: 'center' })";
+        client.execute(script, vec![css.into()]).await?;
         Ok(client.find(Locator::Css(css)).await?.click().await?)
-    }
-
-    /// Types into an empty field, as a user would.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Browser`] if there is no such element, or it is no field.
-    ///
-    /// # Cancel safety
-    ///
-    /// Part of the text may have been typed.
-    pub async fn type_into(&self, css: &str, text: &str) -> Result<(), Error> {
-        let client = self.focus().await?;
-        Ok(client.find(Locator::Css(css)).await?.send_keys(text).await?)
     }
 
     /// Loads the page again.
@@ -206,7 +196,8 @@ impl Tab {
         .await
     }
 
-    /// A picture of the whole page, in PNG, as wide as a device of `width` CSS pixels shows it.
+    /// A picture of the page, in WebP, as a device of `width` and `height` CSS pixels shows it; of the
+    /// whole page without `height`.
     ///
     /// # Errors
     ///
@@ -215,7 +206,30 @@ impl Tab {
     /// # Cancel safety
     ///
     /// The size of the page may have changed.
-    pub async fn picture(&self, width: u32) -> Result<Vec<u8>, Error> {
+    pub async fn picture(&self, width: u32, height: Option<u32>) -> Result<Vec<u8>, Error> {
+        self.resize(width, height).await?;
+        let params = json!({ "format": "webp", "quality": 82 });
+        let body = json!({ "cmd": "Page.captureScreenshot", "params": params });
+        let command = ChromeCommand { path: "goog/cdp/execute", body };
+        let answer = self.focus().await?.issue_cmd(command).await?;
+        let picture = answer["data"].as_str().unwrap_or_default();
+        BASE64.decode(picture.as_bytes()).map_err(|source| Error::Io {
+            what: "read the browser's picture".to_owned(),
+            source: std::io::Error::other(source),
+        })
+    }
+
+    /// Shows the page as a device of `width` and `height` CSS pixels does; without `height`, all of
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The size of the page may have changed.
+    pub async fn resize(&self, width: u32, height: Option<u32>) -> Result<(), Error> {
         let client = self.focus().await?;
         // A window cannot be as narrow as a phone; an emulated screen can.
         let resize = async |height: &Value| {
@@ -225,11 +239,43 @@ impl Tab {
             let body = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
             client.issue_cmd(ChromeCommand { path: "goog/cdp/execute", body }).await
         };
-        resize(&json!(600)).await?;
+        resize(&json!(height.unwrap_or(600))).await?;
+        if height.is_some() {
+            return Ok(());
+        }
         let script = "return document.documentElement.scrollHeight";
         let height = client.execute(script, vec![]).await?;
         resize(&height).await?;
-        Ok(client.screenshot().await?)
+        Ok(())
+    }
+
+    /// Puts a text into an input, in the place of what is there, as a user would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if there is no such input.
+    ///
+    /// # Cancel safety
+    ///
+    /// The input may have been emptied.
+    pub async fn fill(&self, css: &str, text: &str) -> Result<(), Error> {
+        let client = self.focus().await?;
+        let input = client.find(Locator::Css(css)).await?;
+        input.clear().await?;
+        Ok(input.send_keys(text).await?)
+    }
+
+    /// Presses keys, for whatever has the focus.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if nothing takes keys.
+    ///
+    /// # Cancel safety
+    ///
+    /// The keys may have been pressed.
+    pub async fn press(&self, keys: &str) -> Result<(), Error> {
+        Ok(self.focus().await?.active_element().await?.send_keys(keys).await?)
     }
 
     /// Runs a script in the page and returns what it returns; a promise is waited for.

@@ -295,7 +295,7 @@ mod tests {
             account_signing: KeyPair::from_random([13; 32]).unwrap(),
             service: KeyPair::from_random([5; 32]).unwrap(),
             system: KeyPair::from_random([4; 32]).unwrap(),
-            roles: (0..3).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
+            roles: (0..4).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
             callout: None,
         }
     }
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_account_grants_guests_one_subject_and_their_own_inbox() {
+    fn the_account_grants_guests_updates_a_playground_and_their_own_inbox() {
         let plan = plan(&request(), &keys(), NOW).unwrap();
         let account =
             Claims::<AccountClaims>::decode(contents(&plan, names::ACCOUNT_JWT).trim()).unwrap();
@@ -325,10 +325,11 @@ mod tests {
         assert!(!account.nats.default_permissions.publish.is_unrestricted());
         let scope = account.nats.scope_of(keys().roles[0].public()).unwrap();
         assert_eq!(scope.role, "guest");
-        assert_eq!(scope.template.publish, Permission::nothing());
+        let (own, inbox) = ("com.scaling-ws.playground.{{subject()}}.>", "_INBOX.{{subject()}}.>");
+        assert_eq!(scope.template.publish, Permission::only([own, inbox]));
         assert_eq!(
             scope.template.subscribe.allow,
-            ["com.scaling-ws.updates", "_INBOX.{{subject()}}.>"]
+            ["com.scaling-ws.updates", "com.scaling-ws.playground.>", inbox]
         );
         assert_eq!(scope.template.allowed_connection_types, [ConnectionType::Websocket]);
     }
@@ -388,7 +389,7 @@ mod tests {
         assert!(matches!(error, PlanError::MonitorNotLoopback(_)));
         assert!(matches!(refuse(|r| r.allowed_origins.clear()), PlanError::NoOrigin));
         let error = refuse(|r| r.roles.truncate(1));
-        assert!(matches!(error, PlanError::KeyCount { keys: 3, roles: 1 }));
+        assert!(matches!(error, PlanError::KeyCount { keys: 4, roles: 1 }));
         let error = refuse(|r| r.roles[0].template.publish.deny = vec!["a".repeat(1 << 16)]);
         assert!(matches!(error, PlanError::TooManyRoles { .. }));
         assert!(matches!(refuse(|r| r.dir = "generated".into()), PlanError::Relative(_)));

@@ -39,15 +39,21 @@ async fn the_response_says_all_a_client_needs() {
     assert_eq!(
         body["permissions"],
         json!({
-            "publish": { "allow": [], "deny": [">"] },
-            "subscribe": { "allow": [UPDATES, format!("_INBOX.{nkey}.>")], "deny": [] },
+            "publish": {
+                "allow": [format!("com.scaling-ws.playground.{nkey}.>"), format!("_INBOX.{nkey}.>")],
+                "deny": [],
+            },
+            "subscribe": {
+                "allow": [UPDATES, "com.scaling-ws.playground.>", &format!("_INBOX.{nkey}.>")],
+                "deny": [],
+            },
         })
     );
     assert!(body["jwt"].as_str().unwrap().len() < 3_500);
 }
 
 #[tokio::test]
-async fn a_guest_sees_updates_and_its_own_inbox_and_nothing_else() {
+async fn a_guest_sees_updates_the_playground_and_its_own_inbox_and_nothing_else() {
     let nats = Nats::running().await;
     let api = Api::ready(&nats).await;
     let (mut client, key) = guest(&nats, &api).await;
@@ -73,11 +79,30 @@ async fn a_guest_sees_updates_and_its_own_inbox_and_nothing_else() {
         let expected = format!("-ERR 'Permissions Violation for Subscription to \"{subject}\"'");
         assert_eq!(answers, [expected]);
     }
-    for subject in [UPDATES, "a", "$JS.API.INFO", &format!("_INBOX.{own}.x")] {
+    let playground = "com.scaling-ws.playground";
+    for subject in [
+        UPDATES,
+        "a",
+        "$JS.API.INFO",
+        playground,
+        &format!("{playground}.{own}"),
+        &format!("{playground}.{stranger}.x"),
+        &format!("{playground}.{own}x.x"),
+        &format!("_INBOX.{stranger}.x"),
+    ] {
         let answers = client.round_trip(&format!("PUB {subject} 2\r\nhi\r\n")).await;
         let expected = format!("-ERR 'Permissions Violation for Publish to \"{subject}\"'");
         assert_eq!(answers, [expected]);
     }
+
+    // What it publishes below its own key, and to its own inbox, everybody and only it reads.
+    let (mut reader, _) = guest(&nats, &api).await;
+    assert_eq!(reader.round_trip(&format!("SUB {playground}.> 7\r\n")).await, [] as [String; 0]);
+    let answers = client.round_trip(&format!("PUB {playground}.{own}.hi 2\r\nhi\r\n")).await;
+    assert_eq!(answers, [] as [String; 0]);
+    assert_eq!(reader.next().await.unwrap(), format!("MSG {playground}.{own}.hi 7 2\nhi"));
+    let answers = client.round_trip(&format!("PUB _INBOX.{own}.x 2\r\nhi\r\n")).await;
+    assert_eq!(answers, [format!("MSG _INBOX.{own}.x 2 2\nhi")]);
 
     // Still there, and served.
     let response = api.ping().await;

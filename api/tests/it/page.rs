@@ -55,6 +55,23 @@ async fn files_have_their_types_and_are_revalidated() {
 }
 
 #[tokio::test]
+async fn files_named_after_their_contents_are_kept_for_good() {
+    let nats = Nats::provision();
+    let api = Api::start(&nats).await;
+    fs::create_dir_all(api.page_dir().join("assets")).unwrap();
+    fs::write(api.page_dir().join("assets/page.0123456789abcdef.js"), "js").unwrap();
+    let response = api.get("/assets/page.0123456789abcdef.js").await;
+    assert_eq!(response.status(), 200);
+    let kept = &response.headers()[header::CACHE_CONTROL];
+    assert_eq!(kept, "public, max-age=31536000, immutable");
+
+    // What is not there may be there after the next build.
+    let gone = api.get("/assets/page.fedcba9876543210.js").await;
+    assert!(gone.headers().get(header::CACHE_CONTROL).is_none_or(|kept| kept != "immutable"));
+    problem(gone, 404, "not_found").await;
+}
+
+#[tokio::test]
 async fn a_compressed_variant_is_preferred_where_it_is_taken() {
     let nats = Nats::provision();
     let api = Api::start(&nats).await;

@@ -291,8 +291,8 @@ async fn a_back_end_comes_over_tcp_and_publishes_what_its_role_says() {
 async fn an_answer_may_go_where_the_asker_said_and_only_as_often_as_the_role_says() {
     let mut nats = Nats::unprovisioned();
     nats.edit_roles(
-        "publish = { allow = [], deny = [\">\"] }",
-        "publish = { allow = [], deny = [\">\"] }\nresponses = { max = 1, ttl_seconds = 60 }",
+        "max_subscriptions = 32\n",
+        "max_subscriptions = 32\nresponses = { max = 1, ttl_seconds = 60 }\n",
     );
     assert!(nats.init().status.success());
     nats.start().await;

@@ -204,3 +204,28 @@ async fn c05_requests_and_deliveries_are_apart_and_the_subject_tells_who_asks() 
     of_bob.may_not_publish(&elsewhere).await;
     Ok(())
 }
+
+/// A guest publishes in the playground below its own key, so that who reads there knows who spoke, and
+/// nowhere else.
+#[tokio::test]
+async fn c05_a_guest_publishes_in_its_playground_and_nowhere_else() -> TestResult {
+    let site = Site::shared().await?;
+    let (alice, bob) = (Person::guest(&site).await?, Person::guest(&site).await?);
+    let (mut of_alice, mut of_bob) =
+        (alice.connect(&site.nats).await, bob.connect(&site.nats).await);
+    of_alice.may("SUB com.scaling-ws.playground.> 1\r\n").await;
+
+    let said = format!("com.scaling-ws.playground.{}.x", bob.nkey());
+    of_bob.may(&format!("PUB {said} 2\r\nhi\r\n")).await;
+    assert_eq!(of_alice.next().await.unwrap(), format!("MSG {said} 1 2\nhi"));
+    let elsewhere = [
+        format!("com.scaling-ws.playground.{}.x", alice.nkey()),
+        "com.scaling-ws.playground.x".to_owned(),
+        format!("_INBOX.{}.x", alice.nkey()),
+        "com.scaling-ws.updates".to_owned(),
+        "$SYS.REQ.SERVER.PING".to_owned(),
+        "$JS.API.INFO".to_owned(),
+    ];
+    of_bob.may_not_publish(&elsewhere).await;
+    Ok(())
+}

@@ -2,7 +2,9 @@
 //! Chromium.
 #![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
 
+mod accessibility;
 mod cluster;
+mod console;
 mod outages;
 mod page;
 mod session;

@@ -24,7 +24,7 @@ async fn a_page_without_any_credential_gets_in_by_its_browsers_cookie_and_stays(
     let tab = browser.open(&page).await?;
     tab.reaches(State::Closed, CONNECTED_WITHIN).await?;
 
-    tab.type_into("#key", &key).await?;
+    tab.fill("#key", &key).await?;
     tab.click("#begin").await?;
     answered(&tab, "204").await?;
     tab.reload().await?;

@@ -73,7 +73,7 @@ async fn tabs_do_not_need_the_api_to_receive() -> TestResult {
 }
 
 /// A service on the TCP port, with the API's own rights.
-async fn service(stack: &Stack) -> async_nats::Client {
+pub(crate) async fn service(stack: &Stack) -> async_nats::Client {
     async_nats::ConnectOptions::with_credentials_file(stack.service_credentials())
         .await
         .expect("`api init` has made the credentials")

@@ -1,20 +1,26 @@
 //! The page from its start to its end.
 
 use core::time::Duration;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
+use web_sys::HtmlButtonElement;
 use web_wasm::{
-    Client, ConnectError, ConnectOptions, Grant, HttpCredentials, HttpCredentialsError, PageKey,
-    PageKeyError,
+    ConnectError, ConnectOptions, Grant, HttpCredentials, HttpCredentialsError, PageKey,
+    PageKeyError, Signer,
 };
 
-use crate::status::Status;
-use crate::view::View;
-use crate::{ping, probe, status, updates};
-
-/// What the API publishes updates on.
-pub(crate) const UPDATES: &str = "com.scaling-ws.updates";
+use crate::announce::Announcer;
+use crate::dom::{Missing, element};
+use crate::expiring::Expiring;
+use crate::nodes::Wish;
+use crate::session::{Problem, Session};
+use crate::status::{Pill, Status};
+use crate::{
+    call_api, chaos, code, explore, identity, ledger, nodes, publish, rates, request, status,
+    subscribe, theme, updates,
+};
 
 /// The name of this visitor's key.
 const KEY: &str = "visitor";
@@ -25,82 +31,111 @@ const CREDENTIALS: &str = "/v1/credentials";
 /// The first and the longest pause between two attempts to reach the API.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
+/// What can be pressed as soon as there is a connection to do it with.
+const BUTTONS: [&str; 8] = [
+    "subscribe",
+    "publish",
+    "request",
+    "probe",
+    "chaos-drop",
+    "chaos-block",
+    "chaos-expire",
+    "chaos-renew",
+];
+
 /// Why the page can't go on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+enum Error {
     #[error("this browser gives no random numbers, so the page has no key: {0}")]
     Key(#[from] PageKeyError),
     #[error("{0}")]
     Credentials(#[from] HttpCredentialsError),
     #[error("the API named servers that can't be used: {0}")]
     Connect(#[from] ConnectError),
+    #[error("page and module don't belong together: {0}")]
+    Missing(#[from] Missing),
 }
 
 /// Runs the page.
 pub(crate) async fn run() {
-    let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
-    match View::find(document) {
-        Ok(view) => {
-            if let Err(error) = connect(&view).await {
-                status::show(&view, &Status::Closed);
-                view.problem(&format!("{error}. Reload the page to try again."));
-            }
-        }
-        Err(error) => wasm_bindgen::throw_str(&error.to_string()),
+    let (Ok(problem), Ok(pill)) = (Problem::find(), Pill::find()) else { return };
+    if let Err(error) = connect(&problem, pill.clone()).await {
+        pill.show(&Status::Closed { why: error.to_string() });
+        problem.show(&format!("{error}. Reload the page to try again."));
     }
 }
 
 /// Connects and sets every part of the page going; returns when the connection is closed.
-async fn connect(view: &View) -> Result<(), Error> {
-    // These two need no connection: the API answers for itself.
-    ping::serve(view);
+async fn connect(problem: &Problem, pill: Pill) -> Result<(), Error> {
+    // These need no connection.
+    theme::serve()?;
+    code::serve()?;
+    call_api::serve(problem)?;
+
     let key = Rc::new(PageKey::open(KEY).await?);
-    let credentials = Rc::new(HttpCredentials::new(CREDENTIALS, key));
-    let grant = first_grant(view, &credentials).await?;
+    let credentials = Expiring::new(HttpCredentials::new(CREDENTIALS, Rc::clone(&key)));
+    let grant = first_grant(problem, credentials.api()).await?;
+    let wish = Wish::default();
+    let wished = wish.clone();
     let client = ConnectOptions::new()
         .name("scaling-ws page")
         .credentials(Rc::clone(&credentials))
-        .custom_inbox_prefix(grant.inbox_prefix)
+        .custom_inbox_prefix(&grant.inbox_prefix)
         // Older ones have known holes in what a browser can reach.
         .min_server_version(2, 14, 0)
+        .reconnect_to_server_callback(move |_, _| wished.take())
         .retry_on_initial_connect()
         .connect(&grant.servers)
         .await?;
     let events = client.events();
-    subscribe(view, &client).await;
-    probe::serve(view, &client);
-    status::follow(view, events).await;
+    let session = Rc::new(Session {
+        client,
+        credentials,
+        key: key.public_key(),
+        inbox_prefix: grant.inbox_prefix,
+        node: RefCell::new("–".into()),
+        dropped: Cell::new(0),
+        announcer: Announcer::find()?,
+        problem: problem.clone(),
+    });
+    updates::serve(&session)?;
+    nodes::serve(&session, wish)?;
+    identity::serve(&session, key.custody())?;
+    subscribe::serve(&session)?;
+    publish::serve(&session)?;
+    request::serve(&session)?;
+    explore::serve(&session)?;
+    ledger::serve(&session)?;
+    chaos::serve(&session)?;
+    rates::serve(&session)?;
+    for id in BUTTONS {
+        element::<HtmlButtonElement>(id)?.set_disabled(false);
+    }
+    status::follow(&session, pill, events).await;
     Ok(())
 }
 
 /// The first credential. As long as the API is away the page tries again, ever more rarely; when
 /// it refuses, that is final.
 async fn first_grant(
-    view: &View,
+    problem: &Problem,
     credentials: &HttpCredentials,
 ) -> Result<Grant, HttpCredentialsError> {
     let (mut pause, longest) = PAUSES;
     loop {
         match credentials.grant().await {
             Ok(grant) => {
-                view.problem("");
+                problem.show("");
                 return Ok(grant);
             }
             Err(error @ HttpCredentialsError::Refused { .. }) => return Err(error),
             Err(error) => {
                 // Half of the pause is left to chance, lest all tabs come back in step.
                 let millis = pause.as_secs_f64() * 500.0 * (1.0 + js_sys::Math::random());
-                view.problem(&format!("{error}. Trying again in {:.1} s.", millis / 1_000.0));
+                problem.show(&format!("{error}. Trying again in {:.1} s.", millis / 1_000.0));
                 TimeoutFuture::new(millis as u32).await;
                 pause = (pause * 2).min(longest);
             }
         }
-    }
-}
-
-async fn subscribe(view: &View, client: &Client) {
-    match client.subscribe(UPDATES).await {
-        Ok(subscriber) => updates::show_all(view.clone(), subscriber),
-        Err(error) => view.problem(&error.to_string()),
     }
 }

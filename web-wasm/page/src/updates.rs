@@ -1,51 +1,94 @@
 //! The updates that arrive, as lines.
 
+use std::rc::Rc;
+
 use futures_util::StreamExt;
-use wasm_bindgen::JsValue;
-use web_wasm::{Message, Subscriber};
+use gloo_timers::callback::Timeout;
+use web_sys::Element;
 
-use crate::view::View;
+use crate::dom::{Missing, Text, document, element};
+use crate::frame::Frame;
+use crate::lines::one_line;
+use crate::session::Session;
+use crate::virtual_list::{RowKind, VirtualList};
 
-/// How many lines the document holds; older ones are counted but no longer shown.
-const SHOWN: u32 = 500;
+/// What the API publishes updates on.
+pub(crate) const UPDATES: &str = "com.scaling-ws.updates";
 
-/// Shows each update as a line, for as long as the subscription lasts.
-pub(crate) fn show_all(view: View, subscriber: Subscriber) {
-    wasm_bindgen_futures::spawn_local(async move {
-        let mut count = 0;
-        // Everything that has arrived goes into the document at once.
-        let mut batches = subscriber.ready_chunks(SHOWN as usize);
-        while let Some(messages) = batches.next().await {
-            if let Err(error) = append(&view, count, &messages) {
-                view.problem(&format!("The updates can't be shown: {error:?}"));
-            }
-            count += messages.len();
-            view.result.set_text_content(Some(&format!("Result from API: ({count})")));
-        }
-        if let Some(reason) = batches.get_ref().end_reason() {
-            view.problem(&format!("No more updates: {reason}."));
-        }
-    });
+/// The longest line, in characters.
+const LONGEST: usize = 400;
+
+/// How many updates are taken in at once.
+const BATCH: usize = 4_096;
+
+/// For how long the page is lit up by an update, in milliseconds.
+const PULSE: u32 = 900;
+
+/// An update, and the node that delivered it.
+struct Update {
+    json: String,
+    node: Rc<str>,
 }
 
-/// Adds lines behind those that are shown, and scrolls to them unless the reader has scrolled up.
-fn append(view: &View, first: usize, messages: &[Message]) -> Result<(), JsValue> {
-    let list = &view.updates;
-    let at_end = list.scroll_height() - list.scroll_top() - list.client_height() < 40;
-    for (offset, message) in messages.iter().enumerate() {
-        // Payloads come from outside: they are shown as text, never as markup.
-        let json = String::from_utf8_lossy(&message.payload);
-        let text = format!("{} - {json}", first + offset);
-        list.append_child(&*view.create("li", "update", &text)?)?;
-    }
-    while list.child_element_count() > SHOWN {
-        match list.first_element_child() {
-            Some(oldest) => oldest.remove(),
-            None => break,
+/// Shows each update as a line, for as long as the page lives.
+///
+/// # Errors
+/// [`Missing`].
+pub(crate) fn serve(session: &Rc<Session>) -> Result<(), Missing> {
+    let list = VirtualList::new(
+        "updates-scroll",
+        "updates",
+        RowKind {
+            class: "update",
+            cells: &["line", "node"],
+            texts: |number, update: &Update| {
+                vec![format!("{number} - {}", update.json), update.node.to_string()]
+            },
+        },
+    )?;
+    let result = Text::of("result")?;
+    let card: Element = element("demo")?;
+    let counted = list.clone();
+    let heading = Frame::new(move || {
+        let total = counted.total();
+        result.set(&format!("Result from API: ({total})"));
+        // A tab that is not looked at lights up in the row of tabs.
+        if let Some(document) = document() {
+            document.set_title(&format!("({total}) NATS in every tab"));
         }
-    }
-    if at_end {
-        list.set_scroll_top(list.scroll_height());
-    }
+    });
+    let session = Rc::clone(session);
+    wasm_bindgen_futures::spawn_local(async move {
+        let subscriber = match session.client.subscribe(UPDATES).await {
+            Ok(subscriber) => subscriber,
+            Err(error) => return session.problem.show(&format!("No updates: {error}.")),
+        };
+        let mut lit: Option<Timeout> = None;
+        let mut batches = subscriber.ready_chunks(BATCH);
+        while let Some(messages) = batches.next().await {
+            let node = session.node.borrow().clone();
+            // Payloads come from outside: they are shown as text, never as markup.
+            list.extend(messages.iter().map(|message| Update {
+                json: one_line(&message.payload, LONGEST),
+                node: Rc::clone(&node),
+            }));
+            heading.request();
+            lit = Some(pulse(&card, lit));
+            session.announcer.say(format!("{} updates, by {node}", list.total()));
+        }
+        if let Some(reason) = batches.get_ref().end_reason() {
+            session.problem.show(&format!("No more updates: {reason}. Reload the page."));
+        }
+    });
     Ok(())
+}
+
+/// Lights the card up, in the place of an earlier pulse.
+fn pulse(card: &Element, earlier: Option<Timeout>) -> Timeout {
+    earlier.map(Timeout::cancel);
+    card.class_list().add_1("pulse").ok();
+    let card = card.clone();
+    Timeout::new(PULSE, move || {
+        card.class_list().remove_1("pulse").ok();
+    })
 }

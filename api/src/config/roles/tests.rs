@@ -36,17 +36,21 @@ fn mistakes(from: &str, to: &str) -> String {
 fn the_roles_we_ship_are_what_they_say() {
     let roles = parse(SHIPPED).unwrap();
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
-    assert_eq!(names, ["guest", "member", "backend"]);
-    let [guest, member, backend] = &roles[..] else { panic!("three roles") };
+    assert_eq!(names, ["guest", "brief", "member", "backend"]);
+    let [guest, brief, member, backend] = &roles[..] else { panic!("four roles") };
 
     assert_eq!(guest.given_to, [CallerRule::Guest]);
     assert_eq!(guest.ttl.as_secs(), 900);
-    assert_eq!(guest.template.publish, Permission::nothing());
-    let updates_and_inbox = ["com.scaling-ws.updates", "_INBOX.{{subject()}}.>"];
-    assert_eq!(guest.template.subscribe, Permission::only(updates_and_inbox));
+    let (own, inbox) = ("com.scaling-ws.playground.{{subject()}}.>", "_INBOX.{{subject()}}.>");
+    assert_eq!(guest.template.publish, Permission::only([own, inbox]));
+    let subscribe = ["com.scaling-ws.updates", "com.scaling-ws.playground.>", inbox];
+    assert_eq!(guest.template.subscribe, Permission::only(subscribe));
     assert_eq!((guest.template.subs, guest.template.payload), (32, 1024));
     assert_eq!(guest.template.allowed_connection_types, [ConnectionType::Websocket]);
     assert!(guest.channels.is_empty());
+
+    assert_eq!((&brief.given_to, brief.ttl.as_secs()), (&guest.given_to, 5));
+    assert_eq!(brief.template, guest.template);
 
     assert_eq!(
         member.template.publish,
