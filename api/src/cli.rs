@@ -129,8 +129,8 @@ struct InitArgs {
     /// The roles file: each role gets a signing key.
     #[arg(long, env = "API_ROLES", default_value = "api/roles.toml")]
     roles: PathBuf,
-    /// Also make what auth callout needs, for nats-conf/single-callout.conf and [callout] in the
-    /// configuration: clients that bring no token are asked about at `api serve`.
+    /// Also make what auth callout needs, for nats-conf/single-callout.conf and the section `callout`
+    /// of the configuration: clients that bring no token are asked about at `api serve`.
     #[arg(long)]
     auth_callout: bool,
 }
