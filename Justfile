@@ -86,12 +86,12 @@ clippy:
 # Lint the browser build
 [group('check')]
 clippy-wasm:
-    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --lib --tests -- -D warnings
+    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --package bench-wasm --lib --tests -- -D warnings
 
 # Build the documentation; a broken link is an error
 [group('check')]
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude web-wasm-page --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude web-wasm-page --exclude bench-wasm --no-deps --document-private-items
     RUSTDOCFLAGS="-D warnings" tools/wasm-cargo doc --package web-wasm --package web-wasm-page --no-deps --document-private-items
 
 # Does nats-server accept nats-conf and run with it?
@@ -124,6 +124,12 @@ e2e: page
 [group('test')]
 simulate seed="0" count="1":
     SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native simulation::random
+
+# The client in Chromium beside nats.js and a bare socket; needs npm. Results go to target/bench
+[group('bench')]
+bench-browser *arguments:
+    @tools/bench-page.sh
+    cargo run --quiet --release --package bench -- browser {{ arguments }}
 
 # Fuzz the protocol: decoder, connection or text; needs cargo-fuzz and a nightly compiler
 [group('test')]

@@ -122,15 +122,18 @@ impl NatsServer {
         .await
     }
 
-    pub(crate) fn client_address(&self) -> String {
+    /// Where services connect, as `host:port`.
+    pub fn client_address(&self) -> String {
         format!("127.0.0.1:{}", self.client_port)
     }
 
-    pub(crate) fn websocket_address(&self) -> String {
+    /// Where browsers connect, as `host:port`.
+    pub fn websocket_address(&self) -> String {
         format!("127.0.0.1:{}", self.websocket_port)
     }
 
-    pub(crate) fn monitor_address(&self) -> String {
+    /// Where the monitoring answers, as `host:port`.
+    pub fn monitor_address(&self) -> String {
         format!("127.0.0.1:{}", self.monitor_port)
     }
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fantoccini::error::CmdError;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
@@ -195,14 +196,41 @@ impl Tab {
             let screen = json!({
                 "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
             });
-            let body = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
-            client.issue_cmd(ChromeCommand { path: "goog/cdp/execute", body }).await
+            devtools(&client, "Emulation.setDeviceMetricsOverride", &screen).await
         };
         resize(&json!(600)).await?;
         let script = "return document.documentElement.scrollHeight";
         let height = client.execute(script, vec![]).await?;
         resize(&height).await?;
         Ok(client.screenshot().await?)
+    }
+
+    /// Loads a page in this tab, in the place of the one that it shows, and waits until it has loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if the page cannot be loaded.
+    ///
+    /// # Cancel safety
+    ///
+    /// The tab may be at either page.
+    pub async fn load(&self, url: &str) -> Result<(), Error> {
+        Ok(self.focus().await?.goto(url).await?)
+    }
+
+    /// Gives this tab a command of the [DevTools protocol], and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if Chromium refuses it.
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have been carried out.
+    ///
+    /// [DevTools protocol]: https://chromedevtools.github.io/devtools-protocol/
+    pub async fn devtools(&self, command: &str, parameters: &Value) -> Result<Value, Error> {
+        Ok(devtools(&*self.focus().await?, command, parameters).await?)
     }
 
     async fn evaluate(&self, script: &str, arguments: Vec<Value>) -> Result<Value, Error> {
@@ -215,4 +243,9 @@ impl Tab {
         client.switch_to_window(self.window.clone()).await?;
         Ok(client)
     }
+}
+
+async fn devtools(client: &Client, command: &str, parameters: &Value) -> Result<Value, CmdError> {
+    let body = json!({ "cmd": command, "params": parameters });
+    client.issue_cmd(ChromeCommand { path: "goog/cdp/execute", body }).await
 }
