@@ -102,7 +102,7 @@ conf-check:
 # Everything: all checks, all tests (the README's test command)
 [group('test')]
 test:
-    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser e2e
+    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser e2e bench-instructions
 
 # Unit, property and integration tests outside the browser
 [group('test')]
@@ -125,13 +125,32 @@ e2e: page
 simulate seed="0" count="1":
     SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native simulation::random
 
-# The client in Chromium beside nats.js and a bare socket; needs npm. Results go to target/bench
-[group('bench')]
-bench-browser *arguments:
-    @tools/bench-page.sh
-    cargo run --quiet --release --package bench -- browser {{ arguments }}
-
 # Fuzz the protocol: decoder, connection or text; needs cargo-fuzz and a nightly compiler
 [group('test')]
 fuzz target="connection" seconds="60":
     cd web-wasm && cargo +nightly fuzz run {{ target }} -- -dict=fuzz/nats.dict -max_total_time={{ seconds }}
+
+# The protocol core and the mint by the clock, then the API under load; see BENCHMARKS.md
+[group('bench')]
+bench: && bench-http
+    cargo bench --package bench --package bench-stack
+
+# The API under load beside a route that does nothing; results go to target/bench
+[group('bench')]
+bench-http *arguments: page
+    cargo build --package api
+    cargo build --release --package api --package bench-stack
+    target/release/bench-stack http {{ arguments }}
+
+# The client in Chromium beside nats.js and a bare socket; needs npm; results go to target/bench
+[group('bench')]
+bench-browser *arguments:
+    @tools/bench-page.sh
+    cargo build --release --package bench-stack
+    target/release/bench-stack browser {{ arguments }}
+
+# Does the protocol core take more instructions than it did? `--update` takes over what it takes now
+[group('bench')]
+bench-instructions *arguments:
+    cargo build --release --package bench
+    target/release/instructions {{ arguments }}

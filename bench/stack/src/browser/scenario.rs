@@ -6,9 +6,9 @@ use serde_json::json;
 use super::contender::Contender;
 use super::native::{Echo, feed};
 use super::page::{Page, Usage};
-use super::results::Metrics;
 use super::server::Server;
 use crate::error::Error;
+use crate::results::Metrics;
 use crate::statistics::quantile;
 
 /// What a browser does with a connection.

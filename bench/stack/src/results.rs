@@ -18,9 +18,11 @@ pub(crate) struct Results {
     pub(crate) rounds: u32,
     /// How much of the full number of messages there was.
     pub(crate) scale: f64,
-    /// How many bytes a page ships of each library, compressed with brotli.
+    /// How many bytes a page ships of each library, compressed with brotli, if that was looked at.
+    #[serde(default)]
     pub(crate) shipped: BTreeMap<String, u64>,
     /// Contenders whose library has no such thing.
+    #[serde(default)]
     pub(crate) absent: BTreeSet<String>,
     /// Each measurement.
     pub(crate) cells: Vec<Cell>,
@@ -45,6 +47,14 @@ pub(crate) struct Cell {
     pub(crate) metrics: BTreeMap<String, f64>,
 }
 
+impl Cell {
+    /// What a contender reached in a round.
+    pub(crate) fn new(scenario: &str, contender: &str, round: u32, metrics: Metrics) -> Self {
+        let (scenario, contender) = (scenario.to_owned(), contender.to_owned());
+        Self { scenario, contender, round, metrics: metrics.0 }
+    }
+}
+
 /// The figures of one measurement, by names that end in their unit.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics(BTreeMap<String, f64>);
@@ -63,12 +73,6 @@ impl Metrics {
     }
 }
 
-impl From<Metrics> for BTreeMap<String, f64> {
-    fn from(metrics: Metrics) -> Self {
-        metrics.0
-    }
-}
-
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (name, figure)) in self.0.iter().enumerate() {
@@ -80,33 +84,16 @@ impl fmt::Display for Metrics {
 }
 
 impl Results {
-    /// None yet, of this machine and the libraries in `page`.
-    pub(crate) fn new(page: &Path, rounds: u32, scale: f64) -> Result<Self, Error> {
-        let size = |names: &[&str]| {
-            names.iter().try_fold(0, |sum, name| {
-                let file = page.join(name);
-                let failed = Error::io(format!("look at {}", file.display()));
-                Ok::<u64, Error>(sum + fs::metadata(&file).map_err(failed)?.len())
-            })
-        };
-        let ours = size(&["web_wasm_js_bg.wasm.br", "web_wasm_js.min.js.br"])?;
-        let shipped = [
-            ("nats.js (nats-core)".to_owned(), size(&["nats-core.min.mjs.br"])?),
-            ("this project's client for JavaScript".to_owned(), ours),
-        ];
-        Ok(Self {
+    /// None yet, of this machine.
+    pub(crate) fn new(rounds: u32, scale: f64) -> Self {
+        Self {
             machine: Machine::this(),
             rounds,
             scale,
-            shipped: shipped.into(),
+            shipped: BTreeMap::new(),
             absent: BTreeSet::new(),
             cells: Vec::new(),
-        })
-    }
-
-    /// A contender's library has no such thing.
-    pub(crate) fn absent(&mut self, contender: &str) {
-        self.absent.insert(contender.to_owned());
+        }
     }
 
     /// The scenarios, in the order in which they were measured.
@@ -116,6 +103,13 @@ impl Results {
         names.filter(|&name| seen.insert(name)).collect()
     }
 
+    /// The contenders of a scenario, in the order in which they were measured first.
+    pub(crate) fn contenders(&self, scenario: &str) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        let cells = self.cells.iter().filter(|cell| cell.scenario == scenario);
+        cells.map(|cell| cell.contender.as_str()).filter(|&name| seen.insert(name)).collect()
+    }
+
     /// What a contender reached over all rounds.
     pub(crate) fn spread(&self, scenario: &str, contender: &str, metric: &str) -> Option<Spread> {
         let cells = self.cells.iter();
@@ -123,6 +117,13 @@ impl Results {
         let figures: Vec<f64> =
             cells.filter_map(|cell| cell.metrics.get(metric).copied()).collect();
         Spread::of(&figures)
+    }
+
+    /// Writes all of it, and a report of it, into a folder.
+    pub(crate) fn write(&self, folder: &Path, name: &str, report: &str) -> Result<(), Error> {
+        let json = serde_json::to_string_pretty(self)? + "\n";
+        write(folder, &format!("{name}.json"), &json)?;
+        write(folder, &format!("{name}.md"), report)
     }
 }
 
@@ -139,6 +140,15 @@ impl Machine {
             nats_server: said_by("nats-server", &["--version"]),
         }
     }
+}
+
+/// Writes a file into a folder, which is made if it is not there.
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<(), Error> {
+    let file = folder.join(name);
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text));
+    written.map_err(Error::io(format!("write {}", file.display())))?;
+    println!("{}", file.display());
+    Ok(())
 }
 
 /// What a program says, or that it is not there.

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::contender::{BARE, RIVAL, names};
-use super::results::Results;
+use crate::results::Results;
 use crate::statistics::Spread;
 
 /// A column of figures.
@@ -14,7 +13,7 @@ struct Column {
 }
 
 const COLUMNS: [Column; 10] = [
-    Column { metric: "per_second", title: "messages/s", show: thousands },
+    Column { metric: "per_second", title: "a second", show: thousands },
     Column { metric: "main_thread_us", title: "main thread, µs/message", show: three_digits },
     Column { metric: "process_us", title: "all threads, µs/message", show: three_digits },
     Column { metric: "p50_ms", title: "p50, ms", show: three_digits },
@@ -26,8 +25,18 @@ const COLUMNS: [Column; 10] = [
     Column { metric: "wasm_bytes", title: "WASM memory, MB", show: megabytes },
 ];
 
-/// All of it: medians, and the smallest and largest of all rounds.
-pub(crate) fn markdown(results: &Results) -> String {
+/// With whom contenders are compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ratios {
+    /// Nobody can be better.
+    pub(crate) limit: &'static str,
+    /// Who is to be beaten, if anybody.
+    pub(crate) rival: Option<&'static str>,
+}
+
+/// All of it: medians, and the smallest and largest of all rounds; `ratios` says what is compared in
+/// a scenario.
+pub(crate) fn markdown(results: &Results, ratios: impl Fn(&str) -> Ratios) -> String {
     let mut text = String::new();
     let machine = &results.machine;
     // Writing to a string does not fail.
@@ -45,67 +54,62 @@ pub(crate) fn markdown(results: &Results) -> String {
         let _ = writeln!(text, "A quick look, with {} of all messages.\n", results.scale);
     }
     for scenario in results.scenarios() {
-        table(&mut text, results, scenario);
+        table(&mut text, results, scenario, ratios(scenario));
     }
-    shipped(&mut text, results);
+    if !results.shipped.is_empty() {
+        shipped(&mut text, results);
+    }
     for absent in &results.absent {
         let _ = writeln!(text, "{absent}: the library does not have it.");
     }
     text
 }
 
-fn table(text: &mut String, results: &Results, scenario: &str) {
+fn table(text: &mut String, results: &Results, scenario: &str, Ratios { limit, rival }: Ratios) {
     let spread = |contender: &str, metric| results.spread(scenario, contender, metric);
-    let columns: Vec<&Column> = COLUMNS
-        .iter()
-        .filter(|column| names().any(|name| spread(name, column.metric).is_some()))
-        .collect();
-    let median =
-        |contender: &str, metric| spread(contender, metric).map(|spread: Spread| spread.median);
-    let [of_receivers, elsewhere] = RIVAL;
-    let rival = if scenario.starts_with("receive") { of_receivers } else { elsewhere };
-    // What a message costs above the bare socket, as a part of what it costs nats.js.
-    let above = |contender: &str| {
-        let bare = median(BARE, "main_thread_us")?;
-        let rival = median(rival, "main_thread_us")? - bare;
-        let own = median(contender, "main_thread_us")? - bare;
-        (contender != BARE).then_some(own / rival)
+    let median = |contender: &str, metric| spread(contender, metric).map(|found| found.median);
+    let rate = |contender: &str| {
+        let rate = median(contender, "per_second");
+        rate.or_else(|| Some(1.0 / median(contender, "p50_ms")?))
     };
-    let faster = |contender: &str, than: &str| {
-        let rate = |name| {
-            median(name, "per_second").or_else(|| median(name, "p50_ms").map(|time| 1.0 / time))
-        };
-        Some(rate(contender)? / rate(than)?)
+    let faster = |contender: &str, than: &str| Some(rate(contender)? / rate(than)?);
+    // What a message costs above the limit, as a part of what it costs the rival.
+    let above = |contender: &str, rival: &str| {
+        let limit = median(limit, "main_thread_us")?;
+        let own = median(contender, "main_thread_us")? - limit;
+        Some(own / (median(rival, "main_thread_us")? - limit))
     };
 
-    let _ = writeln!(text, "### {scenario}\n");
-    let _ = write!(text, "| |");
-    for column in &columns {
-        let _ = write!(text, " {} |", column.title);
+    let contenders = results.contenders(scenario);
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| contenders.iter().any(|name| spread(name, column.metric).is_some()))
+        .collect();
+    let mut titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    titles.push(format!("× {limit}"));
+    if let Some(rival) = rival {
+        titles.push(format!("× {rival}"));
+        if columns.iter().any(|column| column.metric == "main_thread_us") {
+            titles.push(format!("cost above {limit}, × {rival}"));
+        }
     }
-    let _ = writeln!(text, " × bare | × nats.js | cost above bare, × nats.js |");
-    let _ = writeln!(text, "|---|{}", "---:|".repeat(columns.len() + 3));
-    for contender in names() {
-        if columns.iter().all(|column| spread(contender, column.metric).is_none()) {
-            continue;
-        }
-        let _ = write!(text, "| {contender} |");
-        for column in &columns {
-            match spread(contender, column.metric) {
-                Some(Spread { median, min, max }) => {
-                    let show = column.show;
-                    let _ = write!(text, " {} ({}–{}) |", show(median), show(min), show(max));
-                }
-                None => text.push_str(" – |"),
-            }
-        }
-        for ratio in [faster(contender, BARE), faster(contender, rival), above(contender)] {
-            match ratio {
-                Some(ratio) => drop(write!(text, " {ratio:.2} |")),
-                None => text.push_str(" – |"),
-            }
-        }
-        text.push('\n');
+    let _ = writeln!(text, "### {scenario}\n\n| | {} |", titles.join(" | "));
+    let _ = writeln!(text, "|---|{}", "---:|".repeat(titles.len()));
+    for contender in contenders {
+        let figures = columns.iter().map(|column| {
+            let Spread { median, min, max } = spread(contender, column.metric)?;
+            let show = column.show;
+            Some(format!("{} ({}–{})", show(median), show(min), show(max)))
+        });
+        let compared = rival.map(|rival| [faster(contender, rival), above(contender, rival)]);
+        let ratios = [faster(contender, limit)].into_iter().chain(compared.into_iter().flatten());
+        let ratios = ratios.map(|ratio| Some(format!("{:.2}", ratio?)));
+        let row: Vec<String> = figures
+            .chain(ratios)
+            .take(titles.len())
+            .map(|shown| shown.unwrap_or_else(|| "–".to_owned()))
+            .collect();
+        let _ = writeln!(text, "| {contender} | {} |", row.join(" | "));
     }
     text.push('\n');
 }

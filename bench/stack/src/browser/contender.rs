@@ -42,9 +42,3 @@ const fn contender(
 ) -> Contender {
     Contender { name, library, how, elsewhere }
 }
-
-/// All their names, in the order of the tables.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    let elsewhere = CONTENDERS.iter().filter_map(|contender| contender.elsewhere);
-    CONTENDERS.iter().map(|contender| contender.name).chain(elsewhere.filter(|&name| name != BARE))
-}

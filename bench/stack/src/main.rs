@@ -1,10 +1,14 @@
 //! Benchmarks of the project: `bench browser` measures the client in Chromium beside nats.js and a
-//! bare websocket. What is measured, and how, is in BENCHMARKS.md.
+//! bare websocket, `bench http` the API. What is measured, and how, is in BENCHMARKS.md.
 
 mod browser;
 mod error;
+mod http;
+mod results;
 mod statistics;
+mod table;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +26,14 @@ struct Arguments {
 enum Command {
     /// The client in Chromium, beside nats.js and a bare websocket
     Browser(browser::Options),
+    /// The API under load, beside a route that does nothing
+    Http(http::Options),
+    /// Serve the route that does nothing
+    #[command(hide = true)]
+    ServeEmpty {
+        /// Where to listen
+        address: SocketAddr,
+    },
     /// Write the table and the plot of results that were measured before
     Report {
         /// The results, as `bench browser` wrote them
@@ -33,6 +45,8 @@ enum Command {
 async fn main() -> Result<(), Error> {
     match Arguments::parse().command {
         Command::Browser(options) => browser::run(options).await,
+        Command::Http(options) => http::run(options).await,
+        Command::ServeEmpty { address } => http::serve(address).await,
         Command::Report { results } => browser::report(&results),
     }
 }

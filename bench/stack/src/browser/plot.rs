@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::contender::names;
-use super::results::Results;
+use crate::results::Results;
 use crate::statistics::Spread;
 
 const WIDTH: f64 = 760.0;
@@ -35,8 +34,11 @@ pub(crate) fn svg(results: &Results) -> String {
 
 /// Draws the bars of one scenario from `top` on, and returns where they end.
 fn chart(body: &mut String, results: &Results, scenario: &str, top: f64) -> f64 {
-    let rows: Vec<(&str, Spread)> =
-        names().filter_map(|name| Some((name, results.spread(scenario, name, METRIC)?))).collect();
+    let rows: Vec<(&str, Spread)> = results
+        .contenders(scenario)
+        .into_iter()
+        .filter_map(|name| Some((name, results.spread(scenario, name, METRIC)?)))
+        .collect();
     let largest = rows.iter().map(|(_, spread)| spread.max).fold(f64::MIN_POSITIVE, f64::max);
     let scale = (WIDTH - LABELS - FIGURES) / largest;
     // Writing to a string does not fail.

@@ -4,12 +4,11 @@ mod contender;
 mod native;
 mod page;
 mod plot;
-mod results;
 mod scenario;
 mod server;
 mod site;
-mod table;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,13 +16,14 @@ use std::time::Instant;
 use clap::Args;
 use e2e::Browser;
 
-use self::contender::CONTENDERS;
+use self::contender::{BARE, CONTENDERS, RIVAL};
 use self::page::Page;
-use self::results::{Cell, Results};
 use self::scenario::Scenario;
 use self::server::Server;
 use self::site::Site;
 use crate::error::Error;
+use crate::results::{Cell, Results, write as write_file};
+use crate::table::{self, Ratios};
 
 /// How `bench browser` is called.
 #[derive(Args, Clone, Debug)]
@@ -62,7 +62,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let browser = Browser::start().await?;
     let tab = browser.open(&site.url()).await?;
 
-    let mut results = Results::new(&options.page, options.rounds, options.scale)?;
+    let mut results = Results::new(options.rounds, options.scale);
+    results.shipped = shipped(&options.page)?;
     let began = Instant::now();
     for round in 0..options.rounds {
         for scenario in &scenarios {
@@ -76,7 +77,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
                 let page = Page::load(&tab, &site.url(), options.profile.is_some()).await?;
                 let measured = scenario.measure(contender, &page, &server, options.scale).await?;
                 let Some(metrics) = measured else {
-                    results.absent(name);
+                    results.absent.insert(name.to_owned());
                     continue;
                 };
                 if let Some(folder) = &options.profile {
@@ -87,12 +88,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
                     began.elapsed().as_secs_f64(),
                     round + 1
                 );
-                results.cells.push(Cell {
-                    scenario: scenario.to_string(),
-                    contender: name.to_owned(),
-                    round,
-                    metrics: metrics.into(),
-                });
+                results.cells.push(Cell::new(&scenario.to_string(), name, round, metrics));
             }
         }
     }
@@ -106,16 +102,28 @@ pub(crate) fn report(results: &Path) -> Result<(), Error> {
 }
 
 fn write(folder: &Path, results: &Results) -> Result<(), Error> {
-    fs::create_dir_all(folder).map_err(Error::io(format!("make {}", folder.display())))?;
-    let files = [
-        ("browser.json", serde_json::to_string_pretty(results)? + "\n"),
-        ("browser.md", table::markdown(results)),
-        ("browser.svg", plot::svg(results)),
-    ];
-    for (name, text) in files {
-        let file = folder.join(name);
-        fs::write(&file, text).map_err(Error::io(format!("write {}", file.display())))?;
-        println!("{}", file.display());
-    }
-    Ok(())
+    let ratios = |scenario: &str| {
+        let [of_receivers, elsewhere] = RIVAL;
+        let receives = scenario.starts_with("receive");
+        Ratios { limit: BARE, rival: Some(if receives { of_receivers } else { elsewhere }) }
+    };
+    results.write(folder, "browser", &table::markdown(results, ratios))?;
+    write_file(folder, "browser.svg", &plot::svg(results))
+}
+
+/// How many bytes a page ships of each library, compressed.
+fn shipped(page: &Path) -> Result<BTreeMap<String, u64>, Error> {
+    let size = |names: &[&str]| {
+        names.iter().try_fold(0, |sum, name| {
+            let file = page.join(name);
+            let failed = Error::io(format!("look at {}", file.display()));
+            Ok::<u64, Error>(sum + fs::metadata(&file).map_err(failed)?.len())
+        })
+    };
+    let ours = size(&["web_wasm_js_bg.wasm.br", "web_wasm_js.min.js.br"])?;
+    Ok([
+        ("nats.js (nats-core)".to_owned(), size(&["nats-core.min.mjs.br"])?),
+        ("this project's client for JavaScript".to_owned(), ours),
+    ]
+    .into())
 }
