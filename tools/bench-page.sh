@@ -36,6 +36,6 @@ cp "$static"/*.mjs "$static"/*.html "$page/"
 cp "$static/nats-core.mjs" "$npm/"
 "$npm/node_modules/.bin/esbuild" "$npm/nats-core.mjs" --bundle --minify --format=esm \
   --log-level=warning --outfile="$page/nats-core.min.mjs"
-"$npm/node_modules/.bin/esbuild" "$page/web_wasm_js.js" --minify --format=esm \
+"$npm/node_modules/.bin/esbuild" "$page/web_wasm_js.js" --bundle --minify --format=esm \
   --log-level=warning --outfile="$page/web_wasm_js.min.js"
 node tools/brotli.mjs "$page"/{nats-core.min.mjs,web_wasm_js.min.js,web_wasm_js_bg.wasm}
