@@ -133,7 +133,8 @@ async fn start_empty() -> Result<(Child, SocketAddr), Error> {
 }
 
 fn spawn(command: &mut Command) -> Result<Child, Error> {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let command = command.kill_on_drop(true);
     command.spawn().map_err(Error::io("start a server (`just bench-http` builds it)"))
 }
 
