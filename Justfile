@@ -91,12 +91,12 @@ clippy:
 # Lint the browser build
 [group('check')]
 clippy-wasm:
-    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --lib --tests -- -D warnings
+    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --package bench-wasm --lib --tests -- -D warnings
 
 # Build the documentation; a broken link is an error
 [group('check')]
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude web-wasm-page --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude web-wasm-page --exclude bench-wasm --no-deps --document-private-items
     RUSTDOCFLAGS="-D warnings" tools/wasm-cargo doc --package web-wasm --package web-wasm-page --no-deps --document-private-items
 
 # Does nats-server accept nats-conf and run with it?
@@ -107,7 +107,7 @@ conf-check:
 # Everything: all checks, all tests (the README's test command)
 [group('test')]
 test:
-    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser e2e
+    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser e2e bench-instructions
 
 # Unit, property and integration tests outside the browser
 [group('test')]
@@ -134,3 +134,28 @@ simulate seed="0" count="1":
 [group('test')]
 fuzz target="connection" seconds="60":
     cd web-wasm && cargo +nightly fuzz run {{ target }} -- -dict=fuzz/nats.dict -max_total_time={{ seconds }}
+
+# The protocol core and the mint by the clock, then the API under load; see BENCHMARKS.md
+[group('bench')]
+bench: && bench-http
+    cargo bench --package bench --package bench-stack
+
+# The API under load beside a route that does nothing; results go to target/bench
+[group('bench')]
+bench-http *arguments: page
+    cargo build --package api
+    cargo build --release --package api --package bench-stack
+    target/release/bench-stack http {{ arguments }}
+
+# The client in Chromium beside nats.js and a bare socket; needs npm; results go to target/bench
+[group('bench')]
+bench-browser *arguments:
+    @tools/bench-page.sh
+    cargo build --release --package bench-stack
+    target/release/bench-stack browser {{ arguments }}
+
+# Does the protocol core take more instructions than it did? `--update` takes over what it takes now
+[group('bench')]
+bench-instructions *arguments:
+    cargo build --release --package bench
+    target/release/instructions {{ arguments }}

@@ -199,6 +199,15 @@ browser_version() {
   done
 }
 
+# valgrind counts the instructions that the protocol core takes.
+setup_valgrind() {
+  if ! command -v valgrind >/dev/null; then
+    install "valgrind: Debian's"
+    apt_install valgrind
+  fi
+  have "valgrind $(version_of valgrind --version)"
+}
+
 setup_shellcheck() {
   if ! command -v shellcheck >/dev/null; then
     install "shellcheck: Debian's"
@@ -222,6 +231,7 @@ case ${1:-} in
     setup_cargo_deny
     setup_browser
     setup_shellcheck
+    setup_valgrind
     ;;
   *) die "usage: setup.sh demo|test" ;;
 esac

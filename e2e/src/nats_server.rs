@@ -151,7 +151,8 @@ impl NatsServer {
         format!("127.0.0.1:{}", self.client_port)
     }
 
-    pub(crate) fn websocket_address(&self) -> String {
+    /// Where browsers connect, as `host:port`.
+    pub fn websocket_address(&self) -> String {
         format!("127.0.0.1:{}", self.websocket_port)
     }
 

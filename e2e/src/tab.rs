@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
+use fantoccini::error::CmdError;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
@@ -208,10 +209,8 @@ impl Tab {
     /// The size of the page may have changed.
     pub async fn picture(&self, width: u32, height: Option<u32>) -> Result<Vec<u8>, Error> {
         self.resize(width, height).await?;
-        let params = json!({ "format": "webp", "quality": 82 });
-        let body = json!({ "cmd": "Page.captureScreenshot", "params": params });
-        let command = ChromeCommand { path: "goog/cdp/execute", body };
-        let answer = self.focus().await?.issue_cmd(command).await?;
+        let parameters = json!({ "format": "webp", "quality": 82 });
+        let answer = self.devtools("Page.captureScreenshot", &parameters).await?;
         let picture = answer["data"].as_str().unwrap_or_default();
         BASE64.decode(picture.as_bytes()).map_err(|source| Error::Io {
             what: "read the browser's picture".to_owned(),
@@ -236,8 +235,7 @@ impl Tab {
             let screen = json!({
                 "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
             });
-            let body = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
-            client.issue_cmd(ChromeCommand { path: "goog/cdp/execute", body }).await
+            devtools(&client, "Emulation.setDeviceMetricsOverride", &screen).await
         };
         resize(&json!(height.unwrap_or(600))).await?;
         if height.is_some() {
@@ -278,6 +276,34 @@ impl Tab {
         Ok(self.focus().await?.active_element().await?.send_keys(keys).await?)
     }
 
+    /// Loads a page in this tab, in the place of the one that it shows, and waits until it has loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if the page cannot be loaded.
+    ///
+    /// # Cancel safety
+    ///
+    /// The tab may be at either page.
+    pub async fn load(&self, url: &str) -> Result<(), Error> {
+        Ok(self.focus().await?.goto(url).await?)
+    }
+
+    /// Gives this tab a command of the [DevTools protocol], and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if Chromium refuses it.
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have been carried out.
+    ///
+    /// [DevTools protocol]: https://chromedevtools.github.io/devtools-protocol/
+    pub async fn devtools(&self, command: &str, parameters: &Value) -> Result<Value, Error> {
+        Ok(devtools(&*self.focus().await?, command, parameters).await?)
+    }
+
     /// Runs a script in the page and returns what it returns; a promise is waited for.
     ///
     /// # Errors
@@ -297,4 +323,9 @@ impl Tab {
         client.switch_to_window(self.window.clone()).await?;
         Ok(client)
     }
+}
+
+async fn devtools(client: &Client, command: &str, parameters: &Value) -> Result<Value, CmdError> {
+    let body = json!({ "cmd": command, "params": parameters });
+    client.issue_cmd(ChromeCommand { path: "goog/cdp/execute", body }).await
 }

@@ -8,7 +8,7 @@ use web_wasm::{Client, Event, Events, Request, ServerInfo, State, SubscribeError
 
 use crate::error::NatsError;
 use crate::headers::header_map;
-use crate::msg::Msg;
+use crate::msg::js_message;
 use crate::object::{Fields, object, strings};
 use crate::options::connect_options;
 use crate::promise::promise;
@@ -149,7 +149,7 @@ impl NatsConnection {
         let request = request(payload, options);
         promise(async move {
             let answer = client.send_request(subject?, request?).await?;
-            Ok(Msg::new(answer, client).into())
+            Ok(js_message(answer, client))
         })
     }
 
@@ -271,7 +271,7 @@ impl NatsConnection {
         if let Some(max) = max {
             subscriber.unsubscribe_after(max);
         }
-        Ok(Subscription::new(subscriber, self.client.clone(), callback))
+        Ok(Subscription::new(subscriber, self.client.clone(), &callback))
     }
 }
 

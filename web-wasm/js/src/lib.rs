@@ -25,8 +25,8 @@
 //! from version to version; the words may change. A value of the wrong type, and an option that
 //! is not known, are such errors too.
 //!
-//! An object of these classes holds memory that the garbage collector frees late; `free()`, or
-//! `using`, frees it at once. A connection stays open while the page holds its `NatsConnection`,
+//! An object of these classes, `Msg` apart, holds memory that the garbage collector frees late;
+//! `free()`, or `using`, frees it at once. A connection stays open while the page holds its `NatsConnection`,
 //! a `Msg` of it, or a subscription that has not ended.
 //!
 //! Not here: a subscription as an async iterator; give a `callback`.
@@ -46,6 +46,6 @@ mod value;
 
 pub use connection::{NatsConnection, wsconnect};
 pub use headers::MsgHdrs;
-pub use msg::Msg;
+pub use msg::Responder;
 pub use status::Status;
 pub use subscription::Subscription;

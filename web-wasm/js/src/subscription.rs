@@ -1,8 +1,8 @@
 //! A subscription that calls a function with each message.
 
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Context, Poll};
 use std::rc::Rc;
 
 use futures_util::StreamExt;
@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use web_wasm::{Client, EndReason, Message, Subscriber};
 
 use crate::error::NatsError;
-use crate::msg::Msg;
+use crate::msg::{Batch, Delivery, Responder};
 use crate::value::{count, is_absent};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -30,13 +30,6 @@ export interface SubscriptionOptions {
 }
 "#;
 
-#[wasm_bindgen]
-extern "C" {
-    /// Reports a value that was thrown where nobody catches it (HTML, §8.1.4.6).
-    #[wasm_bindgen(catch, js_name = reportError)]
-    fn report_error(thrown: &JsValue) -> Result<(), JsValue>;
-}
-
 /// A subscription. It lasts until it is unsubscribed or drained, has had as many messages as it
 /// was to have, is refused by the server, or the connection is closed; whether the page holds
 /// this object does not matter.
@@ -53,25 +46,44 @@ struct State {
     subscriber: RefCell<Option<Subscriber>>,
     /// How many messages had been dropped by then.
     dropped: Cell<u64>,
+    delivery: Delivery,
 }
 
 impl State {
-    async fn next(&self) -> Option<Message> {
-        poll_fn(|cx| match &mut *self.subscriber.borrow_mut() {
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        match &mut *self.subscriber.borrow_mut() {
             Some(subscriber) => subscriber.poll_next_unpin(cx),
             None => Poll::Ready(None),
-        })
-        .await
+        }
+    }
+
+    /// The next messages, as many as wait; or none when there will be no more.
+    fn poll_batch(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<usize> {
+        let mut count = 0;
+        while !batch.is_full() {
+            match self.poll_next(cx) {
+                Poll::Ready(Some(message)) => batch.push(message),
+                Poll::Pending if count == 0 => return Poll::Pending,
+                _ => break,
+            }
+            count += 1;
+        }
+        Poll::Ready(count)
     }
 
     /// Calls the function with each message. When this is over, nothing holds the function.
-    async fn deliver(&self, client: Client, callback: Function) {
-        while let Some(message) = self.next().await {
-            call(&callback, &JsValue::NULL, &Msg::new(message, client.clone()).into());
+    async fn deliver(&self, client: Client) {
+        // It holds the connection, and is there for the garbage collector to let go of.
+        let responder = OnceCell::new();
+        let mut batch = Batch::default();
+        while poll_fn(|cx| self.poll_batch(cx, &mut batch)).await > 0 {
+            let responder = responder.get_or_init(|| Responder::new(client.clone()).into());
+            batch.deliver(&self.delivery, responder);
         }
         if let Some(reason @ EndReason::Refused(_)) = self.end() {
-            call(&callback, &NatsError::from(reason).into(), &JsValue::UNDEFINED);
+            self.delivery.fail(&NatsError::from(reason).into());
         }
+        self.delivery.close();
     }
 
     /// Sees to it that the function is not called any more, and returns why it would not be
@@ -83,24 +95,18 @@ impl State {
     }
 }
 
-/// Calls the page's function. That it throws is the page's affair, but must not go unseen.
-fn call(callback: &Function, error: &JsValue, message: &JsValue) {
-    if let Err(thrown) = callback.call2(&JsValue::UNDEFINED, error, message) {
-        report_error(&thrown).ok();
-    }
-}
-
 impl Subscription {
     /// Has a subscription call a function.
-    pub(crate) fn new(subscriber: Subscriber, client: Client, callback: Function) -> Self {
+    pub(crate) fn new(subscriber: Subscriber, client: Client, callback: &Function) -> Self {
         let state = Rc::new(State {
             subject: subscriber.subject().as_str().to_owned(),
             subscriber: RefCell::new(Some(subscriber)),
             dropped: Cell::default(),
+            delivery: Delivery::new(callback),
         });
         let delivering = Rc::clone(&state);
         wasm_bindgen_futures::spawn_local(async move {
-            delivering.deliver(client, callback).await;
+            delivering.deliver(client).await;
         });
         Self { state }
     }
@@ -116,6 +122,7 @@ impl Subscription {
     ) -> Result<(), JsValue> {
         if is_absent(max) {
             self.state.end();
+            self.state.delivery.close();
             return Ok(());
         }
         let expected = || NatsError::argument("max", "a whole number from 1");

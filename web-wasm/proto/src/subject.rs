@@ -8,7 +8,7 @@
 
 use alloc::string::String;
 use core::fmt;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -101,14 +101,25 @@ impl Subject {
     pub(crate) fn from_wire(bytes: Bytes) -> Self {
         Self(text_from_wire(bytes))
     }
+
+    /// A subject as it stands among other bytes of the wire; else as [`Self::from_wire`].
+    pub(crate) fn within(bytes: &Bytes, range: Range<usize>) -> Self {
+        // Text is checked once here, and twice where the bytes must not be lost.
+        let shared = ByteString::try_from(bytes.slice(range.clone()));
+        Self(shared.unwrap_or_else(|_| readable(&bytes[range])))
+    }
 }
 
 /// Text as the wire gave it: shared when it is UTF-8, copied with U+FFFD where it is not.
 pub(crate) fn text_from_wire(bytes: Bytes) -> ByteString {
     match core::str::from_utf8(&bytes) {
         Ok(_) => ByteString::try_from(bytes).unwrap_or_default(),
-        Err(_) => ByteString::from(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(_) => readable(&bytes),
     }
+}
+
+fn readable(bytes: &[u8]) -> ByteString {
+    ByteString::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 impl Deref for Subject {
@@ -212,12 +223,13 @@ fn check_text(text: &str) -> Result<(), SubjectError> {
 fn validate(subject: &str, wildcards: bool) -> Result<(), SubjectError> {
     check_text(subject)?;
     let mut at = 0;
-    for token in subject.split('.') {
+    // No byte of a longer character is a dot.
+    for token in subject.as_bytes().split(|&byte| byte == b'.') {
         let next = at + token.len() + 1;
         match token {
-            "" => return Err(SubjectError::EmptyToken { at }),
-            "*" if !wildcards => return Err(SubjectError::Wildcard { at }),
-            ">" if !wildcards || next <= subject.len() => {
+            b"" => return Err(SubjectError::EmptyToken { at }),
+            b"*" if !wildcards => return Err(SubjectError::Wildcard { at }),
+            b">" if !wildcards || next <= subject.len() => {
                 return Err(SubjectError::Wildcard { at });
             }
             _ => {}
@@ -240,12 +252,13 @@ fn validate(subject: &str, wildcards: bool) -> Result<(), SubjectError> {
 /// assert!(!matches("rooms.>", "rooms"));
 /// ```
 pub fn matches(pattern: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for wanted in pattern.split('.') {
+    // Bytes do: none of a longer character is a dot.
+    let mut tokens = subject.as_bytes().split(|&byte| byte == b'.');
+    for wanted in pattern.as_bytes().split(|&byte| byte == b'.') {
         let Some(token) = tokens.next() else { return false };
         match wanted {
-            ">" => return true,
-            "*" => {}
+            b">" => return true,
+            b"*" => {}
             literal if literal == token => {}
             _ => return false,
         }
@@ -317,5 +330,8 @@ mod tests {
     fn a_subject_that_is_not_utf8_is_delivered_readable() {
         let subject = Subject::from_wire(Bytes::from_static(b"a.\xff.b"));
         assert_eq!(subject, "a.\u{fffd}.b");
+        let line = Bytes::from_static(b"MSG a.\xff.b 1 0");
+        assert_eq!(Subject::within(&line, 4..9), subject);
+        assert_eq!(Subject::within(&line, 0..3), "MSG");
     }
 }

@@ -73,15 +73,17 @@ impl Lane {
     pub(super) fn transmit(&mut self, connection: &mut Connection, via: Via, now: Instant) {
         self.write_at = None;
         loop {
+            // Asking a browser's socket costs more than knowing that there is nothing to send.
+            if !connection.has_outbound(via) {
+                break;
+            }
             match self.transport.writable() {
                 Writable::Now => match connection.poll_transmit(via, FRAME) {
                     Some(bytes) => self.transport.send(&bytes),
                     None => break,
                 },
                 Writable::AskAgain => {
-                    if connection.has_outbound(via) {
-                        self.write_at = Some(now + RETRY_WRITE);
-                    }
+                    self.write_at = Some(now + RETRY_WRITE);
                     break;
                 }
                 Writable::WhenOpen => break,

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use self::whole::Whole;
 use crate::header::HeaderBlock;
 use crate::message::Message;
 use crate::op::ServerOp;
@@ -164,6 +165,9 @@ impl Decoder {
 
     fn step(&mut self) -> Result<Option<ServerOp>, DecodeError> {
         if let State::Line = self.state {
+            if let Some(op) = self.take_whole() {
+                return Ok(Some(op));
+            }
             let Some(line) = self.take_line()? else { return Ok(None) };
             match self.parse_line(&line)? {
                 Parsed::Op(op) => return Ok(Some(op)),
@@ -181,6 +185,23 @@ impl Decoder {
                 }
             }
         }
+    }
+
+    /// The next operation if it is a message that lies whole in the input. Whatever else it may be is
+    /// left to be read the long way, which gives the same for a whole message.
+    fn take_whole(&mut self) -> Option<ServerOp> {
+        if !self.carry.is_empty() {
+            return None;
+        }
+        let whole = Whole::find(&self.input, &self.limits)?;
+        let op = whole.op(&self.input);
+        if whole.len() == self.input.len() {
+            // An empty rest would keep the frame in memory.
+            self.input = Bytes::new();
+        } else {
+            self.input.advance(whole.len());
+        }
+        Some(op)
     }
 
     /// The next line with its end, or `None` when it is not all there.
@@ -364,6 +385,8 @@ fn unknown_operation(line: &[u8]) -> DecodeError {
     let start = &line[..line.len().min(16)];
     DecodeError::UnknownOperation { start: start.escape_ascii().to_string() }
 }
+
+mod whole;
 
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,38 @@ fn message(subject: &'static str, payload: &'static str) -> Message {
 }
 
 #[test]
+fn a_message_that_is_whole_is_read_as_one_in_pieces() {
+    let long = alloc::format!("MSG a {} 0\r\n\r\n", u64::MAX);
+    for bytes in [
+        &b"MSG a 1 0\r\n\r\n"[..],
+        b"MSG a 1 12 3\r\nabc\r\n",
+        b"MSG a 007 03\r\nabc\r\n",
+        b"MSG\ta 1  3 \r\nabc\r\n",
+        b"MSG a\xff 1 b\xff 3\r\nabc\r\n",
+        b"MSG a 9999999999999999999 0\r\n\r\n",
+        b"MSG a 99999999999999999999 0\r\n\r\n",
+        b"MSG a 1 3\nabc\r\n",
+        b"MSG a 1 3\r\nabcd\r\n",
+        b"MSG a 1 -3\r\n",
+        b"MSG a 1\r\n",
+        b"HMSG a 1 12 15\r\nNATS/1.0\r\n\r\nabc\r\n",
+        b"HMSG a 1 7 12 15\r\nNATS/1.0\r\n\r\nabc\r\n",
+        b"HMSG a 1 0 0\r\n\r\n",
+        b"HMSG a 1 16 15\r\nNATS/1.0\r\n\r\nabc\r\n",
+        b"HMSG a 1 15\r\nNATS/1.0\r\n\r\nabc\r\n",
+        long.as_bytes(),
+    ] {
+        let pieces = bytes.chunks(1);
+        assert_eq!(decode(bytes), decode_all(pieces, Limits::default()), "{bytes:?}");
+    }
+    assert_eq!(decode(long.as_bytes()).0.len(), 1);
+    let limits = Limits { payload: 2, headers: 2, control_line: 9 };
+    for bytes in [&b"MSG a 1 3\r\nabc\r\n"[..], b"MSG abc 1 2\r\nab\r\n", b"MSG a 1 2\r\nab\r\n"] {
+        assert_eq!(decode_all([bytes], limits), decode_all(bytes.chunks(1), limits), "{bytes:?}");
+    }
+}
+
+#[test]
 fn every_operation_is_read() {
     let (ops, error) = decode(
         b"INFO {\"server_name\":\"n1\",\"nonce\":\"abc\",\"ldm\":true,\"unknown\":[1]} \r\n\

@@ -1,0 +1,52 @@
+//! Benchmarks of the project: `bench browser` measures the client in Chromium beside nats.js and a
+//! bare websocket, `bench http` the API. What is measured, and how, is in BENCHMARKS.md.
+
+mod browser;
+mod error;
+mod http;
+mod results;
+mod statistics;
+mod table;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+#[derive(Debug, Parser)]
+#[command(about = "Benchmarks of the project", long_about = None)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The client in Chromium, beside nats.js and a bare websocket
+    Browser(browser::Options),
+    /// The API under load, beside a route that does nothing
+    Http(http::Options),
+    /// Serve the route that does nothing
+    #[command(hide = true)]
+    ServeEmpty {
+        /// Where to listen
+        address: SocketAddr,
+    },
+    /// Write the table and the plot of results that were measured before
+    Report {
+        /// The results, as `bench browser` wrote them
+        results: PathBuf,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    match Arguments::parse().command {
+        Command::Browser(options) => browser::run(options).await,
+        Command::Http(options) => http::run(options).await,
+        Command::ServeEmpty { address } => http::serve(address).await,
+        Command::Report { results } => browser::report(&results),
+    }
+}

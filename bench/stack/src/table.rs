@@ -1,0 +1,164 @@
+//! The results as Markdown.
+
+use std::fmt::Write;
+
+use crate::results::Results;
+use crate::statistics::Spread;
+
+/// A column of figures.
+struct Column {
+    metric: &'static str,
+    title: &'static str,
+    show: fn(f64) -> String,
+}
+
+const COLUMNS: [Column; 10] = [
+    Column { metric: "per_second", title: "a second", show: thousands },
+    Column { metric: "main_thread_us", title: "main thread, µs/message", show: three_digits },
+    Column { metric: "process_us", title: "all threads, µs/message", show: three_digits },
+    Column { metric: "p50_ms", title: "p50, ms", show: three_digits },
+    Column { metric: "p99_ms", title: "p99, ms", show: three_digits },
+    Column { metric: "load_ms", title: "load, ms", show: three_digits },
+    Column { metric: "stall_ms", title: "longest stall, ms", show: three_digits },
+    Column { metric: "heap_bytes", title: "JS heap, MB", show: megabytes },
+    Column { metric: "heap_kept_bytes", title: "after GC, MB", show: megabytes },
+    Column { metric: "wasm_bytes", title: "WASM memory, MB", show: megabytes },
+];
+
+/// With whom contenders are compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ratios {
+    /// Nobody can be better.
+    pub(crate) limit: &'static str,
+    /// Who is to be beaten, if anybody.
+    pub(crate) rival: Option<&'static str>,
+}
+
+/// All of it: medians, and the smallest and largest of all rounds; `ratios` says what is compared in
+/// a scenario.
+pub(crate) fn markdown(results: &Results, ratios: impl Fn(&str) -> Ratios) -> String {
+    let mut text = String::new();
+    let machine = &results.machine;
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        text,
+        "{} cores of {}; {}; {}; {}. Medians of {} rounds (smallest–largest).\n",
+        machine.cores,
+        machine.cpu,
+        machine.kernel,
+        machine.chromium,
+        machine.nats_server,
+        results.rounds
+    );
+    if results.scale < 1.0 {
+        let _ = writeln!(text, "A quick look, with {} of all messages.\n", results.scale);
+    }
+    for scenario in results.scenarios() {
+        table(&mut text, results, scenario, ratios(scenario));
+    }
+    if !results.shipped.is_empty() {
+        shipped(&mut text, results);
+    }
+    for absent in &results.absent {
+        let _ = writeln!(text, "{absent}: the library does not have it.");
+    }
+    text
+}
+
+fn table(text: &mut String, results: &Results, scenario: &str, Ratios { limit, rival }: Ratios) {
+    let spread = |contender: &str, metric| results.spread(scenario, contender, metric);
+    let median = |contender: &str, metric| spread(contender, metric).map(|found| found.median);
+    let rate = |contender: &str| {
+        let rate = median(contender, "per_second");
+        rate.or_else(|| Some(1.0 / median(contender, "p50_ms")?))
+    };
+    let faster = |contender: &str, than: &str| Some(rate(contender)? / rate(than)?);
+    // What a message costs above the limit, as a part of what it costs the rival.
+    let above = |contender: &str, rival: &str| {
+        let limit = median(limit, "main_thread_us")?;
+        let own = median(contender, "main_thread_us")? - limit;
+        Some(own / (median(rival, "main_thread_us")? - limit))
+    };
+
+    let contenders = results.contenders(scenario);
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| contenders.iter().any(|name| spread(name, column.metric).is_some()))
+        .collect();
+    let mut titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    titles.push(format!("× {limit}"));
+    if let Some(rival) = rival {
+        titles.push(format!("× {rival}"));
+        if columns.iter().any(|column| column.metric == "main_thread_us") {
+            titles.push(format!("cost above {limit}, × {rival}"));
+        }
+    }
+    let _ = writeln!(text, "### {scenario}\n\n| | {} |", titles.join(" | "));
+    let _ = writeln!(text, "|---|{}", "---:|".repeat(titles.len()));
+    for contender in contenders {
+        let figures = columns.iter().map(|column| {
+            let Spread { median, min, max } = spread(contender, column.metric)?;
+            let show = column.show;
+            Some(format!("{} ({}–{})", show(median), show(min), show(max)))
+        });
+        let compared = rival.map(|rival| [faster(contender, rival), above(contender, rival)]);
+        let ratios = [faster(contender, limit)].into_iter().chain(compared.into_iter().flatten());
+        let ratios = ratios.map(|ratio| Some(format!("{:.2}", ratio?)));
+        let row: Vec<String> = figures
+            .chain(ratios)
+            .take(titles.len())
+            .map(|shown| shown.unwrap_or_else(|| "–".to_owned()))
+            .collect();
+        let _ = writeln!(text, "| {contender} | {} |", row.join(" | "));
+    }
+    text.push('\n');
+}
+
+fn shipped(text: &mut String, results: &Results) {
+    let _ = writeln!(text, "### bytes shipped, with brotli\n\n| | bytes |\n|---|---:|");
+    for (name, bytes) in &results.shipped {
+        let _ = writeln!(text, "| {name} | {} |", thousands(*bytes as f64));
+    }
+    text.push('\n');
+}
+
+/// A whole number with commas.
+fn thousands(figure: f64) -> String {
+    let digits = format!("{figure:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// At least three digits, if it has them.
+fn three_digits(figure: f64) -> String {
+    match figure.abs() {
+        100.0.. => format!("{figure:.0}"),
+        10.0.. => format!("{figure:.1}"),
+        1.0.. => format!("{figure:.2}"),
+        _ => format!("{figure:.3}"),
+    }
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{:.1}", bytes / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_readable() {
+        assert_eq!(thousands(1_234_567.4), "1,234,567");
+        assert_eq!(thousands(999.0), "999");
+        assert_eq!(three_digits(0.1234), "0.123");
+        assert_eq!(three_digits(12.34), "12.3");
+        assert_eq!(megabytes(2_500_000.0), "2.5");
+    }
+}
