@@ -368,7 +368,11 @@ pub(crate) async fn ordered_consumers() {
 pub(crate) async fn many_messages_in_order() {
     const COUNT: u32 = 20_000;
     let jetstream = jetstream("many_messages_in_order").await;
-    let stream = stream_of(&jetstream, "MANY", COUNT).await;
+    let stream = stream_of(&jetstream, "MANY", 0).await;
+    // As many as may wait for their confirmation at a time.
+    for first in (0..COUNT).step_by(4_000) {
+        publish_numbers(&stream, first..first + 4_000).await;
+    }
     let reader =
         web_wasm::jetstream::new(env::connect_jetstream(Default::default()).await.unwrap());
     let config = pull::OrderedConfig::default();
