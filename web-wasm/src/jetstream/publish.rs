@@ -290,9 +290,8 @@ impl Publishing {
     ) -> Option<Result<Message, crate::RequestError>> {
         let Some(events) = &mut self.events else { return Some(answer.await) };
         let reconnected = Box::pin(async {
-            let mut connected = events
-                .filter(|event| core::future::ready(matches!(event, Event::Connected { .. })));
-            connected.next().await
+            let mut anew = events.filter(|event| core::future::ready(is_anew(event)));
+            anew.next().await
         });
         match select(answer, reconnected).await {
             Either::Left((answer, _)) => Some(answer),
@@ -301,6 +300,11 @@ impl Publishing {
             Either::Right((None, answer)) => Some(answer.await),
         }
     }
+}
+
+/// Whether a connection was made over which answers to what was asked before will hardly come.
+fn is_anew(event: &Event) -> bool {
+    matches!(event, Event::Connected { .. } | Event::HandedOver { broke: Some(_), .. })
 }
 
 /// Publishes a request as soon as there is room for it.

@@ -260,7 +260,11 @@ pub(crate) async fn reading_stored_messages() {
     assert_eq!(stream.get_info().await.unwrap().state.messages, 0);
     jetstream.delete_stream(&name).await.unwrap();
     let gone = stream.direct_get(1).await;
-    assert_eq!(gone, Err(stream::DirectGetError::Request(RequestError::NoResponders)));
+    let nobody = stream::DirectGetError::Request(RequestError::NoResponders);
+    assert_eq!(gone, Err(nobody.clone()));
+    let mut gone = stream.direct_get_last_for_subjects([subject("*")]).await.unwrap();
+    assert_eq!(env::within(gone.next()).await, Some(Err(nobody)));
+    assert_eq!(env::within(gone.next()).await, None);
     jetstream.client().close().await.unwrap();
 }
 

@@ -118,7 +118,8 @@ async fn messages_mean_the_same_to_async_nats() {
             stream.direct_get(sequence).await.unwrap(),
         ] {
             assert_eq!((&*read.subject, &read.payload[..]), ("m.y", &b"theirs"[..]));
-            let values: Vec<_> = read.headers.get_all("A").map(|value| value.as_str()).collect();
+            let values: Vec<_> =
+                read.headers.get_all("A").map(web_wasm::HeaderValue::as_str).collect();
             assert_eq!(values, ["b", "c"]);
         }
         ours.client().close().await.unwrap();

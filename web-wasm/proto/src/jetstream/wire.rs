@@ -1,4 +1,4 @@
-//! How values that JSON has no form of their own for are written to the server.
+//! How what JSON has no form for is written to the server, and read.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;

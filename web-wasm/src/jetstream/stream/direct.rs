@@ -4,9 +4,9 @@ use core::pin::Pin;
 use core::task::{Context as TaskContext, Poll, ready};
 
 use futures_core::Stream as FuturesStream;
+use nats_proto::Subject;
 use nats_proto::jetstream::{DirectAnswer, DirectAnswerError, Endpoint, GetRequest, StreamMessage};
 use nats_proto::subject::{validate_pattern, validate_publish};
-use nats_proto::{StatusCode, Subject};
 
 use super::{DirectGetError, Stream};
 use crate::jetstream::context::json;
@@ -205,9 +205,6 @@ impl FuturesStream for DirectMessages {
             return Poll::Ready(None);
         }
         let answer = match ready!(Pin::new(&mut self.answers).poll_next(cx)) {
-            Some(Ok(message)) if message.status == Some(StatusCode::NO_RESPONDERS) => {
-                Err(RequestError::NoResponders.into())
-            }
             Some(Ok(message)) => DirectAnswer::from_message(message).map_err(Into::into),
             Some(Err(error)) => Err(RequestError::from(error).into()),
             None => Err(DirectGetError::Incomplete),

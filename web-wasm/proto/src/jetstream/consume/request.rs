@@ -15,7 +15,7 @@ use crate::message::Message;
 pub struct PullRequest {
     /// How many messages at most.
     pub batch: usize,
-    /// How many bytes at most, counted as the server does ([`delivered_bytes`]); 0 for no limit.
+    /// How many bytes at most, counted as the server does; 0 for no limit.
     #[serde(skip_serializing_if = "is_default")]
     pub max_bytes: usize,
     /// How long the request may wait; zero for as long as it takes, or for not at all with

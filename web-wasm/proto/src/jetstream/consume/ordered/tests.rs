@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::model::{Model, status};
 use super::*;
+use crate::jetstream::MessageInfo;
 use core::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

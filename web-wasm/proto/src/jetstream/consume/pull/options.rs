@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-/// What a [`Pull`] asks for.
+/// What a [`Pull`](super::Pull) asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullOptions {
     /// How many messages may wait to be read, those that are asked for included; at least 1. With
@@ -24,11 +24,11 @@ pub struct PullOptions {
     pub idle_heartbeat: Duration,
     /// The consumer's priority group to belong to.
     pub group: Option<String>,
-    /// As [`PullRequest::min_pending`].
+    /// As [`PullRequest::min_pending`](crate::jetstream::consume::PullRequest::min_pending).
     pub min_pending: Option<u64>,
-    /// As [`PullRequest::min_ack_pending`].
+    /// As [`PullRequest::min_ack_pending`](crate::jetstream::consume::PullRequest::min_ack_pending).
     pub min_ack_pending: Option<u64>,
-    /// As [`PullRequest::priority`].
+    /// As [`PullRequest::priority`](crate::jetstream::consume::PullRequest::priority).
     pub priority: Option<u8>,
 }
 
