@@ -9,6 +9,7 @@ use web_wasm::jetstream::consumer::{
 };
 use web_wasm::jetstream::stream::{self, ConsumerError, Stream};
 use web_wasm::jetstream::{AckError, AckKind, Context, ErrorCode, MessageInfoError};
+use web_wasm::{Backoff, ConnectOptions};
 
 use super::jetstream::{jetstream, own_stream};
 use crate::env;
@@ -368,9 +369,15 @@ pub(crate) async fn ordered_consumers() {
 pub(crate) async fn many_messages_in_order() {
     const COUNT: u32 = 20_000;
     let jetstream = jetstream("many_messages_in_order").await;
-    let stream = stream_of(&jetstream, "MANY", COUNT).await;
-    let reader =
-        web_wasm::jetstream::new(env::connect_jetstream(Default::default()).await.unwrap());
+    let stream = stream_of(&jetstream, "MANY", 0).await;
+    // As many as may wait for their confirmation at a time.
+    for first in (0..COUNT).step_by(4_000) {
+        publish_numbers(&stream, first..first + 4_000).await;
+    }
+    // Connections that don't last are made anew ever more slowly otherwise.
+    let backoff = Backoff { base: Duration::from_millis(5), max: Duration::from_millis(50) };
+    let reader = env::connect_jetstream(ConnectOptions::new().backoff(backoff)).await.unwrap();
+    let reader = web_wasm::jetstream::new(reader);
     let config = pull::OrderedConfig::default();
     let consumer = reader.create_consumer_on_stream(config, stream.name()).await.unwrap();
     let mut messages = consumer.messages().await.unwrap();
