@@ -27,10 +27,13 @@ const connect = async () => {
     if (error) {
       throw error;
     }
-    const line = document.createElement("li");
-    line.className = "update";
+    const item = document.createElement("li");
+    item.className = "update";
+    const line = document.createElement("span");
+    line.className = "line";
     line.textContent = update.string();
-    element("updates").append(line);
+    item.append(line);
+    element("updates").append(item);
   };
   connection.subscribe("com.scaling-ws.updates", { callback });
   show("connected");
