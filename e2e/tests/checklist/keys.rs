@@ -106,7 +106,7 @@ async fn c15_the_account_has_one_writer_and_never_steps_back() -> TestResult {
 
         let present = site.key_file("account.jwt");
         for (wrong, why) in [
-            (&before.1, "a later JWT of this account"),
+            (&before.1, "a later JWT of the account"),
             (&stranger.key_file("account.jwt"), "its issuer is not one that is trusted"),
         ] {
             fs::write(&path, wrong).unwrap();

@@ -53,10 +53,12 @@ async fn c06_no_role_reaches_the_system_or_makes_consumers() -> TestResult {
     }
 
     // No role can be written that could.
+    const GUEST_PUBLISH: &str = "publish = { allow = [\"com.scaling-ws.playground.{{subject()}}.>\", \
+                                 \"_INBOX.{{subject()}}.>\"], deny = [] }";
     for pattern in ["$SYS.>", "$JS.API.>", "$JS.API.CONSUMER.CREATE.x.>", "$JS.API.*.CREATE.x", ">"]
     {
         let publish = format!("publish = {{ allow = [\"{pattern}\"], deny = [] }}");
-        let setup = Setup::new().roles("publish = { allow = [], deny = [\">\"] }", publish);
+        let setup = Setup::new().roles(GUEST_PUBLISH, publish);
         let refusal = Site::prepare(setup).await.err().expect("`api init` refuses the role");
         assert!(refusal.to_string().contains("`api init` failed"), "{refusal}");
     }

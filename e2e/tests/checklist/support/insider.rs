@@ -7,18 +7,19 @@ use serde_json::{Value, json};
 
 use super::{Site, now};
 
-/// A user of the application's account that may do anything there, signed by the account itself.
+/// A user of the application's account that may do anything there, signed by the account's own key for such.
 pub(crate) struct Insider(Client);
 
 impl Insider {
     pub(crate) async fn connect(site: &Site) -> Self {
         let key = Arc::new(KeyPair::new_user());
         let all = || Permission::only([">"]);
-        let claims =
+        let mut claims =
             UserClaims::new(all(), all(), NO_LIMIT, NO_LIMIT, vec![ConnectionType::Standard]);
         let user = UserKey::parse(&key.public_key()).unwrap();
-        let account = site.seed("account.seed");
-        let jwt = Claims::sign(&user, "insider", now(), None, claims, &account).unwrap();
+        claims.issuer_account = Some(site.account().sub);
+        let signer = site.seed("account-signing.seed");
+        let jwt = Claims::sign(&user, "insider", now(), None, claims, &signer).unwrap();
         let sign = move |nonce: Vec<u8>| {
             let key = Arc::clone(&key);
             async move { key.sign(&nonce).map_err(async_nats::AuthError::new) }

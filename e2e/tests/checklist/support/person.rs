@@ -66,7 +66,7 @@ impl Person {
     fn of_account(site: &Site, change: impl FnOnce(Token<User>) -> Token<User>) -> Self {
         let (key, account) = (KeyPair::new_user(), site.account().sub);
         let token = change(Token::new_user(account.as_str(), key.public_key()));
-        let signer = KeyPair::from_seed(&site.key_file("account.seed")).unwrap();
+        let signer = KeyPair::from_seed(&site.key_file("account-signing.seed")).unwrap();
         Self { key, credential: json!({ "jwt": token.sign(&signer) }) }
     }
 

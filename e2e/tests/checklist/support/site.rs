@@ -116,7 +116,7 @@ impl Site {
     pub(crate) fn change_account(&self, change: impl FnOnce(&mut AccountClaims)) {
         let (mut account, before) = (self.account(), self.key_file("account.jwt"));
         change(&mut account.nats);
-        let jwt = account.seal(&self.seed("operator.seed")).unwrap();
+        let jwt = account.seal(&self.seed("operator-signing.seed")).unwrap();
         for name in ["account.jwt", "auth.conf"] {
             let text = self.key_file(name).replace(&before, jwt.as_str());
             std::fs::write(self.api.keys().join(name), text).unwrap();
