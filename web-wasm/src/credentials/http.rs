@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use js_sys::{Date, Promise, global};
+use js_sys::{Promise, global};
 use nats_proto::ServerError;
 use nats_proto::connection::{Auth, Challenge};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use super::grant::{Grant, HttpCredentialsError, Keeper};
 use super::signer::{self, Signer};
 use super::{AuthError, Credentials};
 use crate::platform::LocalBoxFuture;
+use crate::platform::browser::unix_time;
 
 /// How long the API may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -63,11 +64,6 @@ impl From<HttpCredentialsError> for Failure {
     fn from(error: HttpCredentialsError) -> Self {
         Self { error, retry_after: None }
     }
-}
-
-/// The wall clock, as the time since 1970.
-fn wall_clock() -> Duration {
-    Duration::try_from_secs_f64(Date::now() / 1_000.0).unwrap_or_default()
 }
 
 impl HttpCredentials {
@@ -124,17 +120,17 @@ impl HttpCredentials {
     /// # Cancel safety
     /// Dropping the future abandons the request; the grant that is held stays.
     pub async fn grant(&self) -> Result<Grant, HttpCredentialsError> {
-        if let Some(fresh) = self.keeper.borrow().fresh(wall_clock()) {
+        if let Some(fresh) = self.keeper.borrow().fresh(unix_time()) {
             return Ok(fresh.clone());
         }
         let answer = self.ask().await;
-        let good = self.keeper.borrow().good(wall_clock()).cloned();
+        let good = self.keeper.borrow().good(unix_time()).cloned();
         answer.or_else(|error| good.ok_or(error))
     }
 
     /// A grant that was made just now.
     async fn new_grant(&self) -> Result<Grant, HttpCredentialsError> {
-        if let Some(new) = self.keeper.borrow().just_granted(wall_clock()) {
+        if let Some(new) = self.keeper.borrow().just_granted(unix_time()) {
             return Ok(new.clone());
         }
         self.ask().await
@@ -142,7 +138,7 @@ impl HttpCredentials {
 
     /// Asks the API, or waits with those who have.
     async fn ask(&self) -> Result<Grant, HttpCredentialsError> {
-        let now = wall_clock();
+        let now = unix_time();
         self.keeper.borrow().may_ask(now)?;
         // One that everybody has given up waiting for is no news any more.
         let known = self.asking.borrow().clone().filter(|asking| now < asking.at + PATIENCE);
@@ -163,7 +159,7 @@ impl HttpCredentials {
             match answer.clone() {
                 Ok(grant) => keeper.granted(grant, asking.at, chance),
                 Err(Failure { error, retry_after }) => {
-                    keeper.failed(error, retry_after, wall_clock(), chance);
+                    keeper.failed(error, retry_after, unix_time(), chance);
                 }
             }
         }
@@ -197,7 +193,7 @@ impl Credentials for HttpCredentials {
     }
 
     fn renew_after(&self) -> Option<Duration> {
-        self.keeper.borrow().renew_after(wall_clock())
+        self.keeper.borrow().renew_after(unix_time())
     }
 }
 

@@ -239,10 +239,7 @@ impl Driver {
     }
 
     fn handle_gap(&self, gap: connection::Gap) {
-        let date = |moment| {
-            let unix_time = self.shared.wall_clock.borrow().at(moment);
-            DateTime::UNIX_EPOCH.saturating_add(unix_time)
-        };
+        let date = |moment| DateTime::from_unix_time(self.shared.wall_clock.borrow().at(moment));
         let connection::Gap { from, last_heard, to, subscriptions } = gap;
         let (from, last_heard, to) = (date(from), date(last_heard), date(to));
         self.shared.emit(&Event::Gap { from, last_heard, to, subscriptions });

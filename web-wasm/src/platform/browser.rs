@@ -28,6 +28,11 @@ impl Browser {
     }
 }
 
+/// What the clock says that tells the date, as the time since 1970.
+pub(crate) fn unix_time() -> Duration {
+    Duration::try_from_secs_f64(js_sys::Date::now() / 1_000.0).unwrap_or_default()
+}
+
 impl Platform for Browser {
     fn now(&self) -> Instant {
         // Every window and worker has `performance`; where it were missing the wall clock
@@ -38,7 +43,7 @@ impl Platform for Browser {
     }
 
     fn unix_time(&self) -> Duration {
-        Duration::try_from_secs_f64(js_sys::Date::now() / 1_000.0).unwrap_or_default()
+        unix_time()
     }
 
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {

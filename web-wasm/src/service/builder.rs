@@ -179,7 +179,7 @@ impl ServiceBuilder {
         }
         let metadata = self.metadata.into_iter().collect();
         let identity = Identity { name, id, version, description: self.description, metadata };
-        let started = DateTime::UNIX_EPOCH.saturating_add(platform.unix_time());
+        let started = DateTime::from_unix_time(platform.unix_time());
         let registry = Registry::new(identity, started);
         let (state, stopped) =
             State::new(self.client.clone(), registry, self.replies, self.stats_handler);

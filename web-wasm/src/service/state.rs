@@ -70,7 +70,7 @@ impl State {
 
     pub(super) fn reset(&self) {
         let unix_time = self.client.shared().runtime.platform.unix_time();
-        self.registry.borrow_mut().reset(DateTime::UNIX_EPOCH.saturating_add(unix_time));
+        self.registry.borrow_mut().reset(DateTime::from_unix_time(unix_time));
     }
 
     pub(super) fn info(&self) -> Info {

@@ -55,6 +55,11 @@ impl DateTime {
         nanos: NANOS_PER_SECOND - 1,
     };
 
+    /// The moment so long after the first of 1970; the last of the year 9999 where that is later.
+    pub fn from_unix_time(since: Duration) -> Self {
+        Self::UNIX_EPOCH.saturating_add(since)
+    }
+
     /// The moment so many nanoseconds after the first of 1970.
     ///
     /// # Errors

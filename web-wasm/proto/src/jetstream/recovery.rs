@@ -198,7 +198,7 @@ mod tests {
     use core::time::Duration;
 
     fn facts(created: u64, last_sequence: u64) -> Option<StreamFacts> {
-        let created = DateTime::UNIX_EPOCH.saturating_add(Duration::from_secs(created));
+        let created = DateTime::from_unix_time(Duration::from_secs(created));
         Some(StreamFacts { created, last_sequence })
     }
 

@@ -288,7 +288,7 @@ mod tests {
             endpoints.iter().map(|stats| (stats.requests, stats.errors)).collect::<Vec<_>>()
         };
         assert_eq!(counted(&registry), [(0, 0), (1, 1)]);
-        let later = DateTime::UNIX_EPOCH.saturating_add(Duration::from_secs(1));
+        let later = DateTime::from_unix_time(Duration::from_secs(1));
         registry.reset(later);
         assert_eq!(counted(&registry), [(0, 0), (0, 0)]);
         assert_eq!(

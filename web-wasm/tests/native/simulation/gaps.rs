@@ -33,7 +33,7 @@ fn gaps(watch: &Watch) -> Vec<(DateTime, DateTime)> {
 }
 
 fn date(machine: &Machine) -> DateTime {
-    DateTime::UNIX_EPOCH.saturating_add(machine.unix_time())
+    DateTime::from_unix_time(machine.unix_time())
 }
 
 /// Messages at all times, while lines are cut and fall silent: what does not come was published in a
