@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::error::{BatchError, PullError};
-use super::request::{Action, PIN_ID, PullRequest, delivered_bytes};
+use super::request::{Action, PullRequest, delivered_bytes, pin_of};
 use super::retry::Retry;
 use super::status::{Condition, Status};
 use crate::message::Message;
@@ -129,9 +129,8 @@ impl Batch {
         self.delivered = true;
         self.messages -= 1;
         self.bytes = self.bytes.saturating_sub(delivered_bytes(&message));
-        let pin = message.headers.as_ref().and_then(|headers| headers.get(PIN_ID));
-        if let Some(pin) = pin {
-            self.options.pin_id = Some(String::from(&**pin));
+        if let Some(pin) = pin_of(&message) {
+            self.options.pin_id = Some(String::from(pin));
         }
         self.actions.push_back(Action::Deliver(message));
         if self.messages == 0 || (self.options.max_bytes > 0 && self.bytes == 0) {

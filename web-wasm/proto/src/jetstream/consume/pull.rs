@@ -9,7 +9,7 @@ use core::time::Duration;
 pub use self::options::PullOptions;
 
 use super::error::PullError;
-use super::request::{Action, PIN_ID, PullRequest, delivered_bytes};
+use super::request::{Action, PullRequest, delivered_bytes, pin_of};
 use super::retry::Retry;
 use super::status::{Condition, Status};
 use crate::message::Message;
@@ -145,9 +145,8 @@ impl Pull {
         self.bytes = self.bytes.saturating_sub(delivered_bytes(&message));
         self.retry.succeeded();
         self.too_large = false;
-        let pin = message.headers.as_ref().and_then(|headers| headers.get(PIN_ID));
-        if let Some(pin) = pin.filter(|pin| self.pin.as_deref() != Some(&***pin)) {
-            self.pin = Some(String::from(&**pin));
+        if let Some(pin) = pin_of(&message).filter(|pin| self.pin.as_deref() != Some(pin)) {
+            self.pin = Some(String::from(pin));
         }
         self.actions.push_back(Action::Deliver(message));
     }

@@ -78,7 +78,12 @@ pub enum Action<E> {
 }
 
 /// The name of the header that tells a client that it is pinned.
-pub(super) const PIN_ID: &str = "Nats-Pin-Id";
+const PIN_ID: &str = "Nats-Pin-Id";
+
+/// The pin's id that a delivered message brings, to the client that holds the pin.
+pub(super) fn pin_of(message: &Message) -> Option<&str> {
+    message.headers.as_ref()?.get(PIN_ID).map(|id| &**id)
+}
 
 /// How many bytes a delivered message counts for, as the server counts them: its subject, its
 /// reply subject, its headers as they are stored, and its payload. Source: ADR-37.
@@ -86,7 +91,7 @@ pub(super) fn delivered_bytes(message: &Message) -> usize {
     let reply = message.reply.as_ref().map_or(0, |reply| reply.len());
     let headers = message.headers.as_ref();
     // The server counts before it puts the pin's id into the headers.
-    let pin = headers.and_then(|headers| headers.get(PIN_ID)).map_or(0, |id| {
+    let pin = pin_of(message).map_or(0, |id| {
         let line = PIN_ID.len() + id.len() + ": \r\n".len();
         let alone = headers.is_some_and(|headers| headers.len() == 1);
         line + if alone { "NATS/1.0\r\n\r\n".len() } else { 0 }

@@ -129,37 +129,6 @@ impl StreamBuilder<'_> {
         self
     }
 
-    /// The consumer's priority group to belong to.
-    #[must_use]
-    pub fn group(mut self, group: impl Into<String>) -> Self {
-        self.options.group = Some(group.into());
-        self
-    }
-
-    /// How many messages must be undelivered for this client to get any, where the group's policy
-    /// is overflow.
-    #[must_use]
-    pub fn min_pending(mut self, messages: u64) -> Self {
-        self.options.min_pending = Some(messages);
-        self
-    }
-
-    /// How many messages must be unacknowledged for this client to get any, where the group's
-    /// policy is overflow.
-    #[must_use]
-    pub fn min_ack_pending(mut self, messages: u64) -> Self {
-        self.options.min_ack_pending = Some(messages);
-        self
-    }
-
-    /// Where this client stands among others, 0 to 9 and the lowest first, where the group's policy
-    /// is prioritized.
-    #[must_use]
-    pub fn priority(mut self, priority: u8) -> Self {
-        self.options.priority = Some(priority);
-        self
-    }
-
     /// The messages.
     ///
     /// # Errors
@@ -177,6 +146,8 @@ impl StreamBuilder<'_> {
         Ok(Stream { reader: Reader::new(info.name.clone(), pull, inbox) })
     }
 }
+
+group_options!(StreamBuilder);
 
 /// The options, within what the consumer admits.
 pub(super) fn limited(
