@@ -19,8 +19,9 @@ use crate::{
     keys::names,
 };
 
-/// nats-server that is older does not start: it has known holes in what a browser can reach.
-const OLDEST_SERVER: &str = "2.14.0";
+/// nats-server that is older does not start, nor is it spoken to: it has known holes in what a browser
+/// can reach.
+pub(crate) const OLDEST_SERVER: &str = "2.14.0";
 /// Bytes of memory streams the account may hold; below what `single.conf` gives the server.
 const MEMORY_STORAGE: i64 = 128 << 20;
 /// Bytes of file streams the account may hold; below what `single.conf` gives the server.

@@ -22,6 +22,7 @@ use crate::{
     causes::Causes,
     claims::{Claims, Permission, UserClaims},
     keys::ServiceCredentials,
+    provision::plan::OLDEST_SERVER,
 };
 
 /// First and longest wait between two attempts to connect.
@@ -31,9 +32,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const STATE_CHECK: Duration = Duration::from_secs(1);
 /// Time without traffic after which the server is pinged, so that a dead peer is noticed.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
-/// The oldest nats-server that is spoken to, as `init` has the operator's JWT say to the servers
-/// themselves: earlier ones have known holes in what a browser can reach.
-const OLDEST_SERVER: [u32; 3] = [2, 14, 0];
 /// How long a drain may take.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -55,7 +53,7 @@ enum NoConnection {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The server is not to be used.
-    #[error("nats-server {0} is too old; 2.14.0 is the oldest without known holes")]
+    #[error("nats-server {0} is too old; {OLDEST_SERVER} is the oldest without known holes")]
     TooOld(String),
 }
 
@@ -225,9 +223,15 @@ async fn connect(
 /// Whether this is the version of a server that is not to be used, or none at all. async-nats's own
 /// comparison panics at numbers that are too large.
 fn is_too_old(version: &str) -> bool {
-    let release = version.split(['-', '+']).next().unwrap_or_default();
+    // `None`, which is no version, is less than any.
+    release(version) < release(OLDEST_SERVER)
+}
+
+/// The three numbers of a version.
+fn release(version: &str) -> Option<[u32; 3]> {
+    let release = version.split(['-', '+']).next()?;
     let numbers: Result<Vec<u32>, _> = release.split('.').map(str::parse).collect();
-    numbers.map_or(true, |numbers| numbers.len() != 3 || numbers[..] < OLDEST_SERVER[..])
+    numbers.ok()?.try_into().ok()
 }
 
 fn sign(credentials: &ServiceCredentials, nonce: &[u8]) -> Result<Auth, AuthError> {
