@@ -19,3 +19,6 @@ pub use denied::Denied;
 pub use door::Door;
 pub use question::{Question, QuestionError};
 pub use seen::Seen;
+
+/// What nats-server asks on.
+pub(crate) const QUESTIONS: &str = "$SYS.REQ.USER.AUTH";

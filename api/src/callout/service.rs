@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Denied, Door, Question, Seen,
+    Denied, Door, QUESTIONS, Question, Seen,
     door::Admitted,
     question::{AnswerError, XKEY_HEADER},
 };
@@ -29,8 +29,6 @@ use crate::{
     telemetry::{CalloutOutcome, Metrics},
 };
 
-/// What nats-server asks on.
-const QUESTIONS: &str = "$SYS.REQ.USER.AUTH";
 /// All processes of this service share the questions.
 const QUEUE: &str = "api";
 /// Wait after a subscription that was not taken.

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use super::{KeyFileError, Problem, ServiceCredentials, file, load_user, names};
-use crate::claims::{
-    AccountClaims, AccountKey, AccountPair, AllowedAccounts, Claims, CurvePair, KeyError,
-};
+use super::{KeyFileError, Problem, ServiceCredentials, file, load_account_jwt, load_user, names};
+use crate::claims::{AccountKey, AccountPair, AllowedAccounts, CurvePair, KeyError};
 
 /// What auth callout runs with.
 #[derive(Debug)]
@@ -28,9 +26,7 @@ pub struct CalloutKeys {
 pub fn load_callout(dir: &Path, app: &AccountKey) -> Result<CalloutKeys, KeyFileError> {
     let path = dir.join(names::CALLOUT_ACCOUNT_JWT);
     let refuse = |problem| KeyFileError::new(&path, problem);
-    let text = file::read(&path)?;
-    let account = Claims::<AccountClaims>::decode(text.trim_end())
-        .map_err(|error| refuse(Problem::Jwt(error)))?;
+    let account = load_account_jwt(&path)?;
     let keys = CalloutKeys {
         credentials: load_user(&dir.join(names::CALLOUT_CREDS))?,
         account: account.sub,
@@ -60,14 +56,10 @@ pub fn load_callout(dir: &Path, app: &AccountKey) -> Result<CalloutKeys, KeyFile
 /// # Errors
 /// [`KeyFileError`] if its JWT is there and can't be used.
 pub(crate) fn callout_account_if_there(dir: &Path) -> Result<Option<AccountKey>, KeyFileError> {
-    let path = dir.join(names::CALLOUT_ACCOUNT_JWT);
-    let text = match file::read(&path) {
-        Err(error) if matches!(error.problem(), Problem::Missing) => return Ok(None),
-        text => text?,
-    };
-    let account = Claims::<AccountClaims>::decode(text.trim_end());
-    let account = account.map_err(|error| KeyFileError::new(&path, Problem::Jwt(error)))?;
-    Ok(Some(account.sub))
+    match load_account_jwt(&dir.join(names::CALLOUT_ACCOUNT_JWT)) {
+        Err(error) if matches!(error.problem(), Problem::Missing) => Ok(None),
+        account => account.map(|account| Some(account.sub)),
+    }
 }
 
 /// Reads the key that sessions are sealed with.

@@ -26,9 +26,12 @@ use crate::{
 /// # Errors
 /// [`KeyFileError`], which names the file.
 pub fn load_account(dir: &Path) -> Result<Claims<AccountClaims>, KeyFileError> {
-    let path = dir.join(names::ACCOUNT_JWT);
-    let text = file::read(&path)?;
-    Claims::decode(text.trim_end()).map_err(|source| KeyFileError::new(&path, Problem::Jwt(source)))
+    load_account_jwt(&dir.join(names::ACCOUNT_JWT))
+}
+
+fn load_account_jwt(path: &Path) -> Result<Claims<AccountClaims>, KeyFileError> {
+    let text = file::read(path)?;
+    Claims::decode(text.trim_end()).map_err(|source| KeyFileError::new(path, Problem::Jwt(source)))
 }
 
 /// Reads the signing keys of these roles and checks that the account gives each what the roles file

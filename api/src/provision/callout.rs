@@ -11,6 +11,7 @@ use super::{
     plan::seed,
 };
 use crate::{
+    callout::QUESTIONS,
     claims::{
         AccountClaims, AccountKey, AccountLimits, AccountPair, AllowedAccounts, Claims,
         ConnectionType, CurvePair, ExternalAuthorization, Jwt, NO_LIMIT, OperatorPair, Permission,
@@ -22,8 +23,6 @@ use crate::{
 /// The name of the account, and of the scope of its one signing key.
 const NAME: &str = "AUTH";
 const RESPONSE_SCOPE: &str = "callout-response";
-/// What nats-server asks on.
-const QUESTIONS: &str = "$SYS.REQ.USER.AUTH";
 /// One answer to each question, while nats-server may still wait for it, in nanoseconds.
 const ANSWERS: ResponsePermission = ResponsePermission { max: 1, ttl: 10_000_000_000 };
 /// Subscriptions of the service: the questions and its private inbox, with room.
