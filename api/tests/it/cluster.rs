@@ -10,8 +10,9 @@ use crate::{
     nats::Nats,
     page_of_rotation::{fail, section, succeed},
     revoke::Setting,
-    rotate::{User, restart, system_account},
+    rotate::{restart, system_account},
     service::Api,
+    user::User,
     wait::until,
 };
 

@@ -37,4 +37,5 @@ mod service;
 mod session;
 mod startup;
 mod stop;
+mod user;
 mod wait;

@@ -3,67 +3,20 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use api::claims::{
-    AccountClaims, AccountKey, AccountPair, Claims, ConnectionType, Jwt, NO_LIMIT, OperatorClaims,
-    OperatorPair, Permission, UserClaims, UserPair,
+    AccountClaims, AccountKey, AccountPair, Claims, Jwt, OperatorClaims, OperatorPair, UserClaims,
 };
 use nkeys::KeyPair;
 use serde_json::json;
 
 use crate::{
-    client::Client,
     held::{Held, assert_served},
-    issuer::now,
     nats::Nats,
     page_of_rotation::{fail, section, succeed},
     revoke::Setting,
     service::Api,
+    user::User,
     wait::until,
 };
-
-const REFUSED: &str = "-ERR 'Authorization Violation'";
-
-/// A user over TCP, as whoever has its token and its seed.
-pub(crate) struct User {
-    jwt: String,
-    key: KeyPair,
-}
-
-impl User {
-    /// A copy of a credentials file.
-    fn of(nats: &Nats, file: &str) -> Self {
-        let text = fs::read_to_string(nats.keys_dir().join(file)).unwrap();
-        let line = |start| text.lines().find(|line: &&str| line.starts_with(start)).unwrap();
-        Self { jwt: line("eyJ").to_owned(), key: KeyPair::from_seed(line("SU")).unwrap() }
-    }
-
-    /// A user with all rights, signed for an account by whoever has this key.
-    pub(crate) fn forged(account: &AccountKey, key: &AccountPair) -> Self {
-        let pair = UserPair::from_random(std::array::from_fn(|_| fastrand::u8(..))).unwrap();
-        let all = || Permission::only([">"]);
-        let types = vec![ConnectionType::Standard];
-        let mut body = UserClaims::new(all(), all(), NO_LIMIT, NO_LIMIT, types);
-        body.issuer_account = (account != key.public()).then(|| account.clone());
-        let jwt = Claims::sign(pair.public(), "forged", now(), None, body, key).unwrap();
-        let key = KeyPair::from_seed(&pair.seed().unwrap()).unwrap();
-        Self { jwt: jwt.as_str().to_owned(), key }
-    }
-
-    async fn log_in(&self, nats: &Nats) -> (Client, String) {
-        let mut client = Client::tcp(nats).await;
-        let answer = client.log_in(&self.jwt, &self.key).await;
-        (client, answer)
-    }
-
-    pub(crate) async fn connect(&self, nats: &Nats) -> Client {
-        let (client, answer) = self.log_in(nats).await;
-        assert_eq!(answer, "PONG");
-        client
-    }
-
-    async fn assert_refused(&self, nats: &Nats) {
-        assert_eq!(self.log_in(nats).await.1, REFUSED);
-    }
-}
 
 /// The service has had one connection for each of its users, ever since it started.
 async fn assert_never_cut_off(setting: &Setting, api: &Api) {
