@@ -92,19 +92,6 @@ impl Stack {
         Ok(Self { nats, api, _folder: folder })
     }
 
-    /// Asks the API for an update, as `curl -X POST …/ping` would.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Http`] if it does not answer. A refusal is an answer.
-    ///
-    /// # Cancel safety
-    ///
-    /// The request may have been carried out.
-    pub async fn ping(&self) -> Result<reqwest::Response, Error> {
-        self.api.ping().await
-    }
-
     /// The credentials file of the API's own user.
     pub fn service_credentials(&self) -> PathBuf {
         self.api.keys().join("service.creds")

@@ -1,9 +1,9 @@
 //! The page on small screens, from the keyboard, and for those who hear it.
 
-use e2e::{Browser, Stack, State};
+use e2e::{Browser, Error, Stack, Tab};
 use serde_json::json;
 
-use crate::{CONNECTED_WITHIN, TestResult, UPDATE_WITHIN};
+use crate::{TestResult, UPDATE_WITHIN, connected_tab};
 
 /// What is wrong for those who hear the page or see little, as a list of sentences.
 const COMPLAINTS: &str = r#"
@@ -55,14 +55,19 @@ for (const e of all("body *")) {
 return wrong;
 "#;
 
+/// The page with all that can be unfolded.
+async fn unfolded_tab(stack: &Stack, browser: &Browser) -> Result<Tab, Error> {
+    let tab = connected_tab(&stack.api, browser).await?;
+    tab.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))", vec![])
+        .await?;
+    Ok(tab)
+}
+
 #[tokio::test]
 async fn everything_has_a_name_and_can_be_read_in_light_and_dark() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = browser.open(&stack.api.url("/")).await?;
-    tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
-    tab.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))", vec![])
-        .await?;
+    let tab = unfolded_tab(&stack, &browser).await?;
     for theme in ["light", "dark"] {
         tab.evaluate("document.documentElement.dataset.theme = arguments[0]", vec![theme.into()])
             .await?;
@@ -75,10 +80,7 @@ async fn everything_has_a_name_and_can_be_read_in_light_and_dark() -> TestResult
 async fn nothing_is_wider_than_the_screen_from_a_phone_on() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = browser.open(&stack.api.url("/")).await?;
-    tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
-    tab.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))", vec![])
-        .await?;
+    let tab = unfolded_tab(&stack, &browser).await?;
     for width in [360, 720, 1_024, 2_560] {
         tab.resize(width, Some(800)).await?;
         let wide = "return document.documentElement.scrollWidth - innerWidth";
@@ -95,8 +97,7 @@ async fn the_demo_is_reached_and_used_by_the_keyboard_alone() -> TestResult {
     const ENTER: &str = "\u{e007}";
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = browser.open(&stack.api.url("/")).await?;
-    tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
 
     let focused = "const e = document.activeElement; \
                    return [e.id || e.className, getComputedStyle(e).outlineStyle]";

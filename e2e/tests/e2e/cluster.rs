@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use e2e::{Browser, Cluster, NatsServer, State, Tab, eventually};
+use e2e::{Browser, Cluster, NatsServer, Tab, eventually};
 
-use crate::{CONNECTED_WITHIN, HEALED_WITHIN, TestResult, UPDATE_WITHIN};
+use crate::{HEALED_WITHIN, TestResult, UPDATE_WITHIN, connected_tab, ping_until_taken};
 
 /// How many tabs are opened at most until two are on different nodes.
 const TABS: usize = 16;
@@ -14,8 +14,7 @@ async fn tabs_apart(cluster: &Cluster, browser: &Browser) -> Result<[(Tab, usize
     let mut first: Option<(Tab, usize)> = None;
     let mut apart = None;
     for _ in 0..TABS {
-        let tab = browser.open(&cluster.api.url("/")).await?;
-        tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
+        let tab = connected_tab(&cluster.api, browser).await?;
         let node = node_of(&tab).await?;
         match first.take() {
             Some(one) if one.1 != node => {
@@ -36,21 +35,13 @@ async fn node_of(tab: &Tab) -> Result<usize, e2e::Error> {
     Ok(index.expect("it is the name of a node"))
 }
 
-/// Asks for an update until the API has published it; whatever its own node is doing.
-async fn ping(cluster: &Cluster) -> TestResult {
-    eventually(HEALED_WITHIN, "POST /ping answers 200", async || {
-        Ok((cluster.api.ping().await?.status() == 200).then_some(()))
-    })
-    .await
-}
-
 #[tokio::test]
 async fn every_tab_receives_on_whichever_node_it_is_and_whichever_dies() -> TestResult {
     let mut cluster = Cluster::start().await?;
     let browser = Browser::start().await?;
     let tabs = tabs_apart(&cluster, &browser).await?;
     // A subscription is known on all nodes a moment after it is on its own.
-    ping(&cluster).await?;
+    ping_until_taken(&cluster.api).await?;
     for (tab, _) in &tabs {
         tab.shows_updates(1, UPDATE_WITHIN).await?;
     }
@@ -69,7 +60,7 @@ async fn every_tab_receives_on_whichever_node_it_is_and_whichever_dies() -> Test
             })
             .await?;
         }
-        ping(&cluster).await?;
+        ping_until_taken(&cluster.api).await?;
         for ((tab, _), shown) in tabs.iter().zip(shown) {
             tab.shows_updates(shown + 1, UPDATE_WITHIN).await?;
         }

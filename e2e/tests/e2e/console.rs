@@ -6,19 +6,13 @@ use e2e::{Browser, Error, Stack, State, Tab, eventually};
 use serde_json::{Value, json};
 
 use crate::updates::service;
-use crate::{CONNECTED_WITHIN, HEALED_WITHIN, TestResult, UPDATE_WITHIN};
+use crate::{HEALED_WITHIN, TestResult, UPDATE_WITHIN, connected_tab};
 
 /// A subject that every guest may read.
 const PLAYGROUND: &str = "com.scaling-ws.playground.test";
 
 /// Room for what a form does on a busy machine.
 const DONE_WITHIN: Duration = Duration::from_secs(20);
-
-async fn page(stack: &Stack, browser: &Browser) -> Result<Tab, Error> {
-    let tab = browser.open(&stack.api.url("/")).await?;
-    tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
-    Ok(tab)
-}
 
 /// Waits until the text of an element holds this.
 async fn says(tab: &Tab, css: &str, words: &str, within: Duration) -> Result<String, Error> {
@@ -62,7 +56,7 @@ async fn subscribe(tab: &Tab) -> TestResult {
 async fn a_subscription_is_counted_paused_and_tells_what_it_drops() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     subscribe(&tab).await?;
     publish(&stack, 20).await;
     says(&tab, "#subscriptions td:nth-child(2)", "20", DONE_WITHIN).await?;
@@ -86,7 +80,7 @@ async fn a_subscription_is_counted_paused_and_tells_what_it_drops() -> TestResul
 async fn a_hundred_thousand_lines_are_few_in_the_document_and_move_nothing() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     subscribe(&tab).await?;
     tab.evaluate(
         "window.shifts = []; window.loading = 0; const now = performance.now(); \
@@ -130,7 +124,7 @@ async fn a_hundred_thousand_lines_are_few_in_the_document_and_move_nothing() -> 
 async fn publishing_says_what_came_of_it() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     subscribe(&tab).await?;
 
     tab.click("#publish").await?;
@@ -158,7 +152,8 @@ async fn publishing_says_what_came_of_it() -> TestResult {
 async fn another_tab_answers_requests_and_nobody_elses() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let (asker, answerer) = (page(&stack, &browser).await?, page(&stack, &browser).await?);
+    let (asker, answerer) =
+        (connected_tab(&stack.api, &browser).await?, connected_tab(&stack.api, &browser).await?);
     asker.click("#request").await?;
     let words = verdict(&asker, "#request-result", "unknown").await?;
     assert!(words.contains("Nobody answers there"), "{words}");
@@ -192,7 +187,7 @@ async fn another_tab_answers_requests_and_nobody_elses() -> TestResult {
 async fn the_explorer_tells_what_may_be_published_and_why() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     says(&tab, "#role", "guest", DONE_WITHIN).await?;
     tab.evaluate("document.querySelector('#probe-publish').click()", vec![]).await?;
     let key = tab.text("#key").await?;
@@ -215,7 +210,7 @@ async fn the_explorer_tells_what_may_be_published_and_why() -> TestResult {
 async fn what_is_broken_heals_and_is_accounted_for() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     tab.click("#chaos-traffic").await?;
     says(&tab, "#ledger-numbered", "back", DONE_WITHIN).await?;
 
@@ -251,7 +246,7 @@ async fn what_is_broken_heals_and_is_accounted_for() -> TestResult {
 async fn what_is_published_while_the_server_is_away_is_recovered() -> TestResult {
     let mut stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     stack.nats.kill()?;
     tab.reaches(State::Reconnecting, HEALED_WITHIN).await?;
     says(&tab, "#why", "try", HEALED_WITHIN).await?;
@@ -271,7 +266,7 @@ async fn the_node_is_chosen_among_those_that_are_known() -> TestResult {
     stack.api.start().await?;
     stack.api.ready(true).await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
 
     let chosen = "return [...document.querySelectorAll('#node-list input')]\
                   .map((node) => [node.value, node.checked])";
@@ -288,7 +283,7 @@ async fn the_node_is_chosen_among_those_that_are_known() -> TestResult {
     })
     .await?;
     tab.reaches(State::Connected, HEALED_WITHIN).await?;
-    assert_eq!(stack.ping().await?.status(), 200);
+    assert_eq!(stack.api.ping().await?.status(), 200);
     tab.shows_updates(1, UPDATE_WITHIN).await?;
     says(&tab, "#updates .node", "single", UPDATE_WITHIN).await?;
     Ok(())
@@ -298,7 +293,7 @@ async fn the_node_is_chosen_among_those_that_are_known() -> TestResult {
 async fn a_visitor_downloads_little_and_keeps_most_of_it() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = page(&stack, &browser).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     let script = "return performance.getEntriesByType('navigation')\
                   .concat(performance.getEntriesByType('resource'))\
                   .filter((entry) => !/v1/.test(entry.name))\

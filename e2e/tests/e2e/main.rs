@@ -12,7 +12,7 @@ mod updates;
 
 use std::time::Duration;
 
-use e2e::{Browser, Error, Stack, State, Tab, UPDATES, eventually};
+use e2e::{Api, Browser, Error, Stack, State, Tab, UPDATES, eventually};
 
 type TestResult = Result<(), Error>;
 
@@ -25,6 +25,13 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(20);
 /// Room for everybody's reconnection, whose back-off grows while a server is away.
 const HEALED_WITHIN: Duration = Duration::from_secs(40);
 
+/// Opens the page and waits until it is connected.
+async fn connected_tab(api: &Api, browser: &Browser) -> Result<Tab, Error> {
+    let tab = browser.open(&api.url("/")).await?;
+    tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
+    Ok(tab)
+}
+
 /// Opens the page in two tabs and waits until the server has both subscriptions.
 async fn two_tabs(stack: &Stack, browser: &Browser) -> Result<[Tab; 2], Error> {
     let tabs = [browser.open(&stack.api.url("/")).await?, browser.open(&stack.api.url("/")).await?];
@@ -36,9 +43,9 @@ async fn two_tabs(stack: &Stack, browser: &Browser) -> Result<[Tab; 2], Error> {
 }
 
 /// Asks for an update until the API can publish it: after an outage that takes a moment.
-async fn ping_until_taken(stack: &Stack) -> Result<(), Error> {
+async fn ping_until_taken(api: &Api) -> Result<(), Error> {
     eventually(HEALED_WITHIN, "POST /ping answers 200", async || {
-        Ok((stack.ping().await?.status() == 200).then_some(()))
+        Ok((api.ping().await?.status() == 200).then_some(()))
     })
     .await
 }

@@ -30,7 +30,7 @@ async fn tabs_go_on_receiving_after_nats_server_crashes_and_restarts() -> TestRe
         }
         stack.nats.subscribed(UPDATES, 2).await?;
 
-        ping_until_taken(&stack).await?;
+        ping_until_taken(&stack.api).await?;
         for (tab, shown) in tabs.iter().zip(shown) {
             tab.shows_updates(shown + 1, UPDATE_WITHIN).await?;
         }
@@ -48,7 +48,7 @@ async fn an_outage_of_nats_is_told_and_heals() -> TestResult {
     stack.api.ready(false).await?;
     tab.reaches(State::Reconnecting, HEALED_WITHIN).await?;
 
-    let refusal = stack.ping().await?;
+    let refusal = stack.api.ping().await?;
     assert_eq!(refusal.status(), 503);
     assert_eq!(refusal.headers()["content-type"], "application/problem+json");
     let problem: serde_json::Value = refusal.json().await?;
@@ -60,7 +60,7 @@ async fn an_outage_of_nats_is_told_and_heals() -> TestResult {
     stack.api.ready(true).await?;
     tab.reaches(State::Connected, HEALED_WITHIN).await?;
     stack.nats.subscribed(UPDATES, 2).await?;
-    assert_eq!(stack.ping().await?.status(), 200);
+    assert_eq!(stack.api.ping().await?.status(), 200);
     tab.shows_updates(1, UPDATE_WITHIN).await?;
     Ok(())
 }

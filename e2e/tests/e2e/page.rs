@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use e2e::{Browser, Stack, State, UPDATES, Verdict};
 
-use crate::{CONNECTED_WITHIN, TestResult, UPDATE_WITHIN, parse};
+use crate::{TestResult, UPDATE_WITHIN, connected_tab, parse};
 
 #[tokio::test]
 async fn the_page_loads_and_works_without_a_complaint_in_the_console() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = browser.open(&stack.api.url("/")).await?;
-    tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
     tab.click("#call-api").await?;
     tab.shows_updates(1, UPDATE_WITHIN).await?;
 
@@ -32,8 +31,7 @@ async fn the_page_loads_and_works_without_a_complaint_in_the_console() -> TestRe
 async fn the_page_is_told_what_it_may_not_subscribe_to_and_stays_connected() -> TestResult {
     let stack = Stack::start().await?;
     let browser = Browser::start().await?;
-    let tab = browser.open(&stack.api.url("/")).await?;
-    tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
+    let tab = connected_tab(&stack.api, &browser).await?;
 
     for (subject, expected) in [
         (">", Verdict::Denied),
@@ -49,7 +47,7 @@ async fn the_page_is_told_what_it_may_not_subscribe_to_and_stays_connected() -> 
     }
 
     tab.reaches(State::Connected, Duration::ZERO).await?;
-    assert_eq!(stack.ping().await?.status(), 200);
+    assert_eq!(stack.api.ping().await?.status(), 200);
     let lines = tab.shows_updates(1, UPDATE_WITHIN).await?;
     assert!(parse(&lines[0]).1["sendTime"].is_string());
     Ok(())

@@ -33,7 +33,7 @@ async fn a_ping_from_outside_reaches_both_tabs_in_order() -> TestResult {
     let tabs = two_tabs(&stack, &browser).await?;
 
     for _ in 0..3 {
-        let answer = stack.ping().await?;
+        let answer = stack.api.ping().await?;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.json::<serde_json::Value>().await?["message"], "pong");
     }

@@ -1,10 +1,9 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Weak};
 
-use api::auth::api_key::NewApiKey;
 use api::claims::key::Role;
 use api::claims::{AccountClaims, Claims, KeyPair};
-use e2e::{Error, Setup, Stack};
+use e2e::{Api, Error, Setup, Stack};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -60,8 +59,8 @@ impl Site {
     /// One of a test's own, with keys and configuration and nothing that runs.
     pub(crate) async fn prepare(setup: Setup) -> Result<Self, Error> {
         let issuer = Issuer::start();
-        let (backend, of_backend) = new_api_key("backend");
-        let (admin, of_admin) = new_api_key("admin");
+        let (backend, of_backend) = Api::new_key("backend").await?;
+        let (admin, of_admin) = Api::new_key("admin").await?;
         let setup = setup
             .config("issuers = []", format!("issuers = [{}]", issuer.config()))
             .config("api_keys = []", format!("api_keys = [{of_backend} {of_admin}]"))
@@ -129,12 +128,6 @@ impl Site {
         let line = |prefix| creds.lines().find(|line: &&str| line.starts_with(prefix)).unwrap();
         (line("eyJ").to_owned(), nkeys::KeyPair::from_seed(line("SU")).unwrap())
     }
-}
-
-/// A new API key, and its element for the configuration.
-fn new_api_key(name: &str) -> (String, String) {
-    let key = NewApiKey::generate(name).unwrap();
-    (key.key().to_owned(), key.to_config())
 }
 
 /// Checks that an answer is a problem with this status and code, and returns what it says.
