@@ -115,14 +115,11 @@ impl Session {
     ) -> Result<Vec<f64>, JsValue> {
         let payload = Bytes::from(vec![0; size]);
         let subject = Subject::from(subject);
-        let mut times = Vec::with_capacity(count);
-        for _ in 0..count {
-            let began = clock::now();
+        timed(count, async || {
             self.client.publish(&subject, payload.clone()).await.map_err(failed)?;
-            self.client.flush().await.map_err(failed)?;
-            times.push(clock::now() - began);
-        }
-        Ok(times)
+            self.client.flush().await.map_err(failed)
+        })
+        .await
     }
 
     /// Asks one question after the other; the times in milliseconds.
@@ -137,13 +134,7 @@ impl Session {
     ) -> Result<Vec<f64>, JsValue> {
         let payload = Bytes::from(vec![0; size]);
         let subject = Subject::from(subject);
-        let mut times = Vec::with_capacity(count);
-        for _ in 0..count {
-            let began = clock::now();
-            self.ask(&subject, &payload).await?;
-            times.push(clock::now() - began);
-        }
-        Ok(times)
+        timed(count, async || self.ask(&subject, &payload).await).await
     }
 
     /// Asks with `window` questions on their way.
@@ -197,4 +188,18 @@ async fn stream(mut subscriber: Subscriber, counter: Counter) {
     while let Some(message) = subscriber.next().await {
         counter.take(message.payload.len());
     }
+}
+
+/// How long each of so many steps takes, one after the other, in milliseconds.
+async fn timed(
+    count: usize,
+    mut step: impl AsyncFnMut() -> Result<(), JsValue>,
+) -> Result<Vec<f64>, JsValue> {
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = clock::now();
+        step().await?;
+        times.push(clock::now() - began);
+    }
+    Ok(times)
 }
