@@ -64,7 +64,7 @@ const READINGS: usize = 64;
 /// use core::time::Duration;
 /// use nats_proto::{Instant, WallClock};
 ///
-/// let minutes = |minutes| Duration::from_secs(60 * minutes);
+/// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
 /// let mut clock = WallClock::default();
 /// clock.note(Instant::ORIGIN, minutes(100));
 /// // An hour's sleep, of which the steady clock knows nothing.
