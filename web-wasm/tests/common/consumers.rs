@@ -27,7 +27,7 @@ pub(super) async fn publish_numbers(stream: &Stream, numbers: core::ops::Range<u
     }
 }
 
-fn number(message: &web_wasm::Message) -> u32 {
+pub(super) fn number(message: &web_wasm::Message) -> u32 {
     core::str::from_utf8(&message.payload).unwrap().parse().unwrap()
 }
 

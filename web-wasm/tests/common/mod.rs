@@ -9,6 +9,7 @@ mod kv_watch;
 mod lifecycle;
 mod messages;
 mod object_stores;
+mod push_consumers;
 mod recovering;
 mod requests;
 mod services;
@@ -23,6 +24,7 @@ pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use object_stores::*;
+pub(crate) use push_consumers::*;
 pub(crate) use recovering::*;
 pub(crate) use requests::*;
 pub(crate) use services::*;
@@ -108,6 +110,7 @@ macro_rules! scenarios {
             names_of_streams_are_checked
             consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
             pinned_clients ordered_consumers many_messages_in_order
+            flow_control pushing_over_broken_connections sharing_and_losing_push_consumers
             object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
             watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader

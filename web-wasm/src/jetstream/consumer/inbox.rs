@@ -85,8 +85,8 @@ pub(super) struct Inbox {
     losses: u64,
     /// Whether the machine knows of the present connection.
     connected: bool,
-    /// Requests that wait for room in the outbound buffer.
-    outgoing: VecDeque<(Subject, Subject, Bytes)>,
+    /// What waits for room in the outbound buffer: subject, reply subject and payload.
+    outgoing: VecDeque<(Subject, Option<Subject>, Bytes)>,
     /// Where the last request went.
     asked: Option<Subject>,
     timer: Option<(Instant, LocalBoxFuture<'static, ()>)>,
@@ -95,11 +95,16 @@ pub(super) struct Inbox {
 impl Inbox {
     /// One for messages of a stream's consumers, as many as are asked for at a time.
     pub(super) fn new(context: Context, stream: Name, max_messages: usize) -> Self {
-        let client = context.client();
         // What is asked for bounds what arrives; statuses come on top, and what was asked of a
         // leader that is replaced.
         let messages = max_messages.saturating_mul(2).saturating_add(1_024);
         let limits = PendingLimits { messages, bytes: usize::MAX, overflow: Overflow::DropNewest };
+        Self::with_limits(context, stream, limits)
+    }
+
+    /// One that holds so much of what it did not ask for.
+    pub(super) fn with_limits(context: Context, stream: Name, limits: PendingLimits) -> Self {
+        let client = context.client();
         Self {
             stream,
             subscriber: None,
@@ -126,11 +131,26 @@ impl Inbox {
     pub(super) fn subscribe(&mut self) -> Result<(), InboxError> {
         self.unsubscribe();
         let inbox = self.client().new_inbox();
-        let mut subscriber = self.client().subscribe_until_lost(format!("{inbox}.*").into())?;
+        let subscriber = self.client().subscribe_until_lost(format!("{inbox}.*").into())?;
+        self.read_from(subscriber);
+        Ok(())
+    }
+
+    /// Subscribes to where a consumer delivers by itself, for as long as there are connections.
+    pub(super) fn subscribe_to(
+        &mut self,
+        subject: Subject,
+        queue_group: Option<&Subject>,
+    ) -> Result<(), InboxError> {
+        let subscriber = self.client().subscribe_now(subject, queue_group, false)?;
+        self.read_from(subscriber);
+        Ok(())
+    }
+
+    fn read_from(&mut self, mut subscriber: Subscriber) {
         subscriber.set_pending_limits(self.limits);
         self.subscriber = Some(subscriber);
         self.losses = self.client().shared().losses.get();
-        Ok(())
     }
 
     pub(super) fn unsubscribe(&mut self) {
@@ -154,15 +174,20 @@ impl Inbox {
         let inbox = subscriber.subject().trim_end_matches('*');
         let reply = Subject::from(format!("{inbox}{token}"));
         self.asked = Some(subject.clone());
-        self.outgoing.push_back((subject, reply, request.to_json()));
+        self.outgoing.push_back((subject, Some(reply), request.to_json()));
+    }
+
+    /// Publishes nothing to a subject, which is an answer in itself.
+    pub(super) fn answer(&mut self, subject: Subject) {
+        self.outgoing.push_back((subject, None, Bytes::new()));
     }
 
     /// Sends what waits to be sent, as far as there is room.
     fn send(&mut self, cx: &mut TaskContext<'_>) {
         while let Some((subject, reply, body)) = self.outgoing.front() {
             // A client that is closed is noticed elsewhere; a request that was not sent for another
-            // reason is made again when it is not answered.
-            let sent = self.client().try_publish(subject, Some(reply), None, body);
+            // reason is made again when it is not answered, and an answer is asked for again.
+            let sent = self.client().try_publish(subject, reply.as_deref(), None, body);
             if matches!(sent, Err(PublishError::BufferFull { .. })) {
                 let waker = cx.waker().clone();
                 return self.client().shared().inner.borrow_mut().publishers.push(waker);
@@ -205,7 +230,9 @@ impl Inbox {
                     }
                     Poll::Pending => {}
                 }
-            } else if self.losses != self.client().shared().losses.get() {
+            }
+            // What lasts only as long as its connection has ended above.
+            if self.losses != self.client().shared().losses.get() {
                 self.lost(machine);
                 return Poll::Ready(Ok(()));
             }

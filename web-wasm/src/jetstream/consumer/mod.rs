@@ -5,12 +5,14 @@
 //! | share work that must be acknowledged | [`pull::Config`], [`Consumer::messages`] |
 //! | get some messages now | [`Consumer::fetch`], [`Consumer::batch`] |
 //! | see each message once and in order | [`pull::OrderedConfig`] |
+//! | read what comes unasked, as others set it up | [`push::Config`] |
 //!
 //! A stream of messages goes on over broken connections, restarted servers and renewed credentials.
 //! What was asked for is asked for again as soon as there is a connection.
 
 mod inbox;
 pub mod pull;
+pub mod push;
 mod reader;
 
 use nats_proto::jetstream::Name;
@@ -45,6 +47,9 @@ pub enum WrongKind {
     /// It delivers by itself.
     #[error("the consumer is push based")]
     PushBased,
+    /// It delivers what is asked for.
+    #[error("the consumer is pull based")]
+    PullBased,
 }
 
 /// Why a consumer was not got.
@@ -76,7 +81,8 @@ impl FromConsumer for Config {
 
 /// The handle on a consumer, made by [`Stream::create_consumer`] and [`Stream::get_consumer`].
 ///
-/// What can be done with it depends on its kind, `T`: [`pull::Config`] or [`pull::OrderedConfig`].
+/// What can be done with it depends on its kind, `T`: [`pull::Config`], [`pull::OrderedConfig`] or
+/// [`push::Config`].
 #[derive(Clone, Debug)]
 pub struct Consumer<T> {
     context: Context,

@@ -1,4 +1,4 @@
-//! What goes wrong while messages are pulled.
+//! What goes wrong while messages are read.
 
 use bytestring::ByteString;
 
@@ -96,5 +96,40 @@ impl OrderedError {
             Self::Refused(_) => true,
             Self::Pull(error) => error.is_fatal(),
         }
+    }
+}
+
+/// A trouble of a [`Push`](super::Push). What [`is_fatal`](Self::is_fatal) ends it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    /// The consumer was deleted.
+    #[error("the consumer was deleted")]
+    ConsumerDeleted,
+    /// The server was silent for twice as long as it should be: the consumer may be gone, or
+    /// have no leader.
+    #[error("no heartbeat came in time")]
+    MissingHeartbeat,
+    /// So many deliveries did not arrive: they were on their way when the connection broke, or
+    /// there was no room for them. What must be acknowledged is delivered again.
+    #[error("{deliveries} deliveries did not arrive")]
+    Missed {
+        /// How many.
+        deliveries: u64,
+    },
+    /// The server said something that this version does not know.
+    #[error("the server says {code} {description}")]
+    Status {
+        /// The code.
+        code: u16,
+        /// The words after it.
+        description: ByteString,
+    },
+}
+
+impl PushError {
+    /// Whether nothing more can come.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::ConsumerDeleted)
     }
 }
