@@ -147,6 +147,12 @@ bench-http *arguments: page
     cargo build --release --package api --package bench-stack
     target/release/bench-stack http {{ arguments }}
 
+# Tens of thousands of connections beside websocket servers; results go to target/bench
+[group('bench')]
+bench-scale *arguments: page
+    cargo build --release --package api --package bench-stack
+    target/release/bench-stack scale {{ arguments }}
+
 # The client in Chromium beside nats.js and a bare socket; needs npm; results go to target/bench
 [group('bench')]
 bench-browser *arguments:

@@ -1,15 +1,18 @@
+use std::path::Path;
+
 use tempfile::TempDir;
+use tokio::fs;
 
 use crate::{Api, Error, NatsServer, Setup, ports, tree};
 
 /// How many nodes `nats-conf/cluster` has.
-const NODES: u16 = 3;
+const SHIPPED: u16 = 3;
 
-/// An installation on the three nodes of `nats-conf/cluster`, on one machine: fresh keys and
-/// certificates, the nodes and the API, in a folder of its own.
+/// An installation on the nodes of `nats-conf/cluster`, on one machine: fresh keys and certificates,
+/// the nodes and the API, in a folder of its own.
 #[derive(Debug)]
 pub struct Cluster {
-    /// The nodes n1, n2 and n3, each of which can be stopped and started.
+    /// The nodes n1, n2 and so on, each of which can be stopped and started.
     pub nodes: Vec<NatsServer>,
     /// The API, which knows all nodes.
     pub api: Api,
@@ -19,7 +22,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes keys and certificates, starts all parts and waits until they are connected.
+    /// Makes keys and certificates, starts all parts and waits until they are connected: the three
+    /// nodes that are shipped.
     ///
     /// # Errors
     ///
@@ -30,21 +34,36 @@ impl Cluster {
     ///
     /// Dropping the future ends and removes everything.
     pub async fn start() -> Result<Self, Error> {
+        Self::start_of(SHIPPED).await
+    }
+
+    /// [`Cluster::start`], with so many nodes, nine at most. Those beyond the third are like it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cluster::start`]; [`Error::Io`] if a node's configuration can't be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends and removes everything.
+    pub async fn start_of(count: u16) -> Result<Self, Error> {
         let folder = TempDir::new().map_err(Error::io("make a temporary folder"))?;
         let conf = folder.path().join("nats-conf");
         tree::copy(&tree::root().join("nats-conf"), &conf, "generated").await?;
+        like_the_third(&conf.join("cluster"), count).await?;
         let [client, websocket, monitor, routes] = {
-            let first = ports::free_in_a_row(4 * NODES)?;
-            [0, 1, 2, 3].map(|kind| first + kind * NODES)
+            let first = ports::free_in_a_row(4 * count)?;
+            [0, 1, 2, 3].map(|kind| first + kind * count)
         };
         let node = |index| {
             let conf = conf.join(format!("cluster/n{}.conf", index + 1));
             NatsServer::on(conf, client + index, websocket + index, monitor + index)
         };
-        let mut nodes: Vec<NatsServer> = (0..NODES).map(node).collect();
+        let mut nodes: Vec<NatsServer> = (0..count).map(node).collect();
         let mut api = Api::init(folder.path(), &nodes[0], &nodes[1..], &Setup::new()).await?;
+        let named: Vec<String> = (1..=count).map(|number| format!("n{number}=127.0.0.1")).collect();
         let arguments = [
-            "nodes add n1=127.0.0.1 n2=127.0.0.1 n3=127.0.0.1".to_owned(),
+            format!("nodes add {}", named.join(" ")),
             format!("--client-port {client} --websocket-port {websocket}"),
             format!("--monitor-port {monitor} --cluster-port {routes}"),
             format!("--allowed-origin {} --dir", api.url("")),
@@ -72,4 +91,19 @@ impl Cluster {
     pub fn route(&self) -> &str {
         &self.route
     }
+}
+
+/// Writes the configuration of the nodes that are not shipped.
+async fn like_the_third(folder: &Path, count: u16) -> Result<(), Error> {
+    let failed = || Error::io(format!("write nodes into {}", folder.display()));
+    let third = format!("n{SHIPPED}");
+    let text = fs::read_to_string(folder.join(format!("{third}.conf"))).await.map_err(failed())?;
+    for number in SHIPPED + 1..=count {
+        let name = format!("n{number}");
+        let text = text
+            .replace(&format!("nodes/{third}/"), &format!("nodes/{name}/"))
+            .replace(&format!("\"{third}\""), &format!("\"{name}\""));
+        fs::write(folder.join(format!("{name}.conf")), text).await.map_err(failed())?;
+    }
+    Ok(())
 }

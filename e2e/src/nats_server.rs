@@ -104,6 +104,11 @@ impl NatsServer {
         Ok(())
     }
 
+    /// The number of the server's process, while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// What the server has printed.
     pub fn log(&self) -> String {
         self.log.text()

@@ -48,6 +48,11 @@ impl Process {
         Ok(Self { name, child, relays: relays.into_iter().flatten().collect() })
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Fails if the process has ended.
     ///
     /// # Errors

@@ -3,26 +3,22 @@
 mod empty;
 mod load;
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use e2e::{Stack, eventually};
+use e2e::Stack;
 use nkeys::KeyPair;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 pub(crate) use self::empty::serve;
-use self::load::Request;
+pub(crate) use self::load::Request;
+use crate::api::{self, Uses, answers, free_address, spawn};
 use crate::error::Error;
 use crate::results::{Cell, Results};
 use crate::table;
-
-/// How long a server may take until it listens.
-const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// How many different public keys ask for credentials.
 const KEYS: usize = 1_000;
@@ -51,7 +47,13 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let stack = Stack::start().await?;
     let folder = TempDir::new().map_err(Error::io("make a temporary folder"))?;
-    let (_api, api) = start_api(&options.api, &stack, folder.path()).await?;
+    let uses = Uses {
+        keys: stack.api.keys(),
+        nats_url: &stack.nats.client_url(),
+        websocket_urls: &stack.nats.websocket_url(),
+        folder: folder.path(),
+    };
+    let (_api, api) = api::start(&options.api, uses).await?;
     let (_empty, empty) = start_empty().await?;
 
     let credentials = (0..KEYS).map(|_| {
@@ -83,63 +85,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     results.write(&options.out, "http", &table::markdown(&results, |_| columns))
 }
 
-/// Starts the API once more, beside the stack's: without rate limits, and with its log thrown away.
-async fn start_api(
-    program: &Path,
-    stack: &Stack,
-    folder: &Path,
-) -> Result<(Child, SocketAddr), Error> {
-    let dev = Path::new("api/config/dev.toml");
-    let text = fs::read_to_string(dev).map_err(Error::io("read the API's configuration"))?;
-    let text = unlimited(&text).ok_or(Error::Unexpected {
-        what: "the API's configuration",
-        found: "no limits".to_owned(),
-    })?;
-    let config = folder.join("api.toml");
-    fs::write(&config, text).map_err(Error::io("write the API's configuration"))?;
-
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let address = listener.and_then(|listener| listener.local_addr());
-    let address = address.map_err(Error::io("find a free port"))?;
-    let mut command = Command::new(program);
-    command
-        .args(["serve", "--config"])
-        .arg(&config)
-        .env("API_LISTEN", address.to_string())
-        .env("API_NATS_URL", stack.nats.client_url())
-        .env("API_KEYS_DIR", stack.api.keys())
-        .env("API_WEBSOCKET_URLS", stack.nats.websocket_url());
-    let child = spawn(&mut command)?;
-    answers(&Request::get(address, "/readyz")).await?;
-    Ok((child, address))
-}
-
-/// The configuration with `[limits] enabled = false`.
-fn unlimited(text: &str) -> Option<String> {
-    let (before, limits) = text.split_once("\n[limits]\n")?;
-    Some(format!("{before}\n[limits]\n{}", limits.replacen("enabled = true", "enabled = false", 1)))
-}
-
 /// Starts this program once more, as the server that does nothing.
 async fn start_empty() -> Result<(Child, SocketAddr), Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let address = listener.and_then(|listener| listener.local_addr());
-    let address = address.map_err(Error::io("find a free port"))?;
+    let address = free_address()?;
     let program = std::env::current_exe().map_err(Error::io("find this program"))?;
     let mut command = Command::new(program);
     let child = spawn(command.args(["serve-empty", &address.to_string()]))?;
     answers(&Request::post(address, "/ping", "")).await?;
     Ok((child, address))
-}
-
-fn spawn(command: &mut Command) -> Result<Child, Error> {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let command = command.kill_on_drop(true);
-    command.spawn().map_err(Error::io("start a server (`just bench-http` builds it)"))
-}
-
-async fn answers(request: &Request) -> Result<(), Error> {
-    let what = format!("{} answers", request.address());
-    let answered = async || Ok(load::once(request).await.is_ok().then_some(()));
-    Ok(eventually(READY_WITHIN, &what, answered).await?)
 }

@@ -1,10 +1,13 @@
 //! Benchmarks of the project: `bench browser` measures the client in Chromium beside nats.js and a
-//! bare websocket, `bench http` the API. What is measured, and how, is in BENCHMARKS.md.
+//! bare websocket, `bench http` the API, `bench scale` tens of thousands of connections at once. What
+//! is measured, and how, is in BENCHMARKS.md.
 
+mod api;
 mod browser;
 mod error;
 mod http;
 mod results;
+mod scale;
 mod statistics;
 mod table;
 
@@ -28,6 +31,14 @@ enum Command {
     Browser(browser::Options),
     /// The API under load, beside a route that does nothing
     Http(http::Options),
+    /// Many connections at once, beside websocket servers
+    Scale(scale::Options),
+    /// Hold many connections, as the standard input says
+    #[command(hide = true)]
+    Swarm(scale::swarm::Options),
+    /// Serve websockets as the designs do that need a server of their own
+    #[command(hide = true)]
+    Relay(scale::relay::Options),
     /// Serve the route that does nothing
     #[command(hide = true)]
     ServeEmpty {
@@ -46,6 +57,9 @@ async fn main() -> Result<(), Error> {
     match Arguments::parse().command {
         Command::Browser(options) => browser::run(options).await,
         Command::Http(options) => http::run(options).await,
+        Command::Scale(options) => scale::run(options).await,
+        Command::Swarm(options) => scale::swarm::run(options).await,
+        Command::Relay(options) => scale::relay::run(options).await,
         Command::ServeEmpty { address } => http::serve(address).await,
         Command::Report { results } => browser::report(&results),
     }

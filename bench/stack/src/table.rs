@@ -12,12 +12,21 @@ struct Column {
     show: fn(f64) -> String,
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 19] = [
     Column { metric: "per_second", title: "a second", show: thousands },
     Column { metric: "main_thread_us", title: "main thread, µs/message", show: three_digits },
     Column { metric: "process_us", title: "all threads, µs/message", show: three_digits },
     Column { metric: "p50_ms", title: "p50, ms", show: three_digits },
     Column { metric: "p99_ms", title: "p99, ms", show: three_digits },
+    Column { metric: "last_ms", title: "last, ms", show: three_digits },
+    Column { metric: "connects_per_second", title: "connects a second", show: thousands },
+    Column { metric: "connection_kib", title: "memory a connection, KiB", show: three_digits },
+    Column { metric: "delivery_cpu_us", title: "servers' CPU, µs/delivery", show: three_digits },
+    Column { metric: "away_p50_ms", title: "node killed: away p50, ms", show: three_digits },
+    Column { metric: "away_p99_ms", title: "p99, ms", show: three_digits },
+    Column { metric: "away_last_ms", title: "last, ms", show: three_digits },
+    Column { metric: "dials_each", title: "attempts each", show: three_digits },
+    Column { metric: "busiest_dials", title: "part in the busiest 0.1 s", show: three_digits },
     Column { metric: "load_ms", title: "load, ms", show: three_digits },
     Column { metric: "stall_ms", title: "longest stall, ms", show: three_digits },
     Column { metric: "heap_bytes", title: "JS heap, MB", show: megabytes },

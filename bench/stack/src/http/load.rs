@@ -38,6 +38,13 @@ impl Request {
         Self { address, bytes: bytes.into_bytes() }
     }
 
+    /// Asks once; the answer's body.
+    pub(crate) async fn once(&self) -> Result<Vec<u8>, Error> {
+        let mut connection = Connection::open(self.address).await?;
+        let head = connection.ask(self).await?;
+        Ok(connection.buffer.split_off(head))
+    }
+
     /// Where it goes.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -79,11 +86,6 @@ pub(crate) async fn run(
         .with("p99_ms", quantile(&times, 0.99).unwrap_or_default()))
 }
 
-/// Asks once.
-pub(crate) async fn once(request: &Request) -> Result<(), Error> {
-    Connection::open(request.address).await?.ask(request).await
-}
-
 fn unexpected(found: String) -> Error {
     Error::Unexpected { what: "the answer to a request", found }
 }
@@ -101,8 +103,8 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(LARGEST) })
     }
 
-    /// Sends a request and reads the whole answer, which has to be a 200.
-    async fn ask(&mut self, request: &Request) -> Result<(), Error> {
+    /// Sends a request and reads the whole answer, which has to be a 200; tells the length of its head.
+    async fn ask(&mut self, request: &Request) -> Result<usize, Error> {
         self.stream.write_all(&request.bytes).await.map_err(Error::io("send a request"))?;
         self.buffer.clear();
         loop {
@@ -110,17 +112,17 @@ impl Connection {
             if read.map_err(Error::io("read an answer"))? == 0 {
                 return Err(unexpected("the end of the connection".to_owned()));
             }
-            if let Some(length) = answer_length(&self.buffer)?
-                && self.buffer.len() >= length
+            if let Some((head, body)) = answer_length(&self.buffer)?
+                && self.buffer.len() >= head + body
             {
-                return Ok(());
+                return Ok(head);
             }
         }
     }
 }
 
-/// How long the answer is that begins like this, if its head is all there.
-fn answer_length(bytes: &[u8]) -> Result<Option<usize>, Error> {
+/// How long head and body of the answer are that begins like this, if its head is all there.
+fn answer_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, Error> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut answer = httparse::Response::new(&mut headers);
     let parsed = answer.parse(bytes).map_err(|error| unexpected(error.to_string()))?;
@@ -131,5 +133,5 @@ fn answer_length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     let length =
         answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
     let length = length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
-    length.map(|body: usize| Some(head + body)).ok_or_else(|| unexpected("no length".to_owned()))
+    length.map(|body: usize| Some((head, body))).ok_or_else(|| unexpected("no length".to_owned()))
 }
