@@ -13,6 +13,12 @@ use crate::time::Instant;
 /// `base · 2^(n-1)`, but no more than `max`. A connection that breaks before it has lasted for
 /// `max` counts as a failure too; a server whose connection lasted longer rests for up to `base`.
 /// The randomness keeps a crowd of clients from coming back in step.
+///
+/// After the first failure another server is tried at once. From the second in a row on the client
+/// rests as well, as if all servers were one: a crowd that is more than they can let in at once would
+/// else ask them the more often the more they are. An attempt that took
+/// [long](Backoff::SLOW) before it failed tells of such a crowd: then the rest is `2^(n-1)` times as long
+/// as it took, between half of it and all, up to [`Backoff::LONGEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The first delay.
@@ -29,6 +35,13 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// How long an attempt takes at least to be one that took long.
+    pub const SLOW: Duration = Duration::from_secs(2);
+
+    /// The longest rest after attempts that took long. Who waits for somebody in particular need not
+    /// wait for it: a client dials at once when the machine comes online or the page is shown again.
+    pub const LONGEST: Duration = Duration::from_secs(30);
+
     fn after_failures(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
         let doublings = failures.saturating_sub(1).min(20);
         jittered(self.base.saturating_mul(1 << doublings).min(self.max), rng)
@@ -79,6 +92,10 @@ pub struct ServerPool {
     backoff: Backoff,
     max_attempts: Option<u32>,
     attempts: u32,
+    /// When a server was dialled last.
+    dialled_at: Instant,
+    /// Before when nobody is dialled.
+    rests_until: Instant,
     rng: fastrand::Rng,
 }
 
@@ -128,7 +145,8 @@ impl ServerPool {
         if !retain_order {
             rng.shuffle(&mut servers);
         }
-        Self { servers, backoff, max_attempts, attempts: 0, rng }
+        let (dialled_at, rests_until) = (Instant::ORIGIN, Instant::ORIGIN);
+        Self { servers, backoff, max_attempts, attempts: 0, dialled_at, rests_until, rng }
     }
 
     /// Puts these servers in the place of all that are known, in this order, and counts attempts
@@ -142,6 +160,7 @@ impl ServerPool {
         }
         self.servers = servers;
         self.attempts = 0;
+        self.rests_until = Instant::ORIGIN;
     }
 
     /// Bounds the failures in a row from now on, as in [`ServerPool::new`].
@@ -189,8 +208,10 @@ impl ServerPool {
 
     fn dial(&mut self, index: usize, now: Instant) -> Dial {
         let server = self.take_turn(index);
-        let (addr, wait) = (server.addr.clone(), server.ready_at - now);
+        let (addr, ready_at) = (server.addr.clone(), server.ready_at);
         self.attempts = self.attempts.saturating_add(1);
+        let wait = ready_at.max(self.rests_until) - now;
+        self.dialled_at = now + wait;
         Dial { addr, wait, attempt: self.attempts }
     }
 
@@ -207,6 +228,7 @@ impl ServerPool {
     /// A server let the client in.
     pub fn connected(&mut self, addr: &ServerAddr, now: Instant) {
         self.attempts = 0;
+        self.rests_until = Instant::ORIGIN;
         if let Some(server) = self.find(addr) {
             server.connected_at = now;
             server.did_connect = true;
@@ -215,6 +237,21 @@ impl ServerPool {
 
     /// A server was not reached, or did not let the client in.
     pub fn failed(&mut self, addr: &ServerAddr, now: Instant) {
+        self.distrust(addr, now);
+        let (backoff, mut rng) = (self.backoff, self.rng.fork());
+        let doublings = self.attempts.saturating_sub(1);
+        let slow = match now - self.dialled_at {
+            took if took < Backoff::SLOW => Duration::ZERO,
+            took => took.saturating_mul(1 << doublings.min(20)).min(Backoff::LONGEST),
+        };
+        let failed = match doublings {
+            0 => Duration::ZERO,
+            failures => backoff.after_failures(failures, &mut rng),
+        };
+        self.rests_until = now + failed.max(jittered(slow, &mut rng));
+    }
+
+    fn distrust(&mut self, addr: &ServerAddr, now: Instant) {
         let (backoff, mut rng) = (self.backoff, self.rng.fork());
         if let Some(server) = self.find(addr) {
             server.failed_attempts = server.failed_attempts.saturating_add(1);
@@ -240,7 +277,7 @@ impl ServerPool {
         let long = self.backoff.max;
         match self.find(addr) {
             // Who lets clients in only to cut them off is no better than who refuses them.
-            Some(server) if now - server.connected_at < long => self.failed(addr, now),
+            Some(server) if now - server.connected_at < long => self.distrust(addr, now),
             Some(server) => {
                 server.failed_attempts = 0;
                 server.ready_at = now + rest;
@@ -257,6 +294,7 @@ impl ServerPool {
 
     /// Every server may be dialled at once: the network is back, or the page is shown again.
     pub fn wake(&mut self) {
+        self.rests_until = Instant::ORIGIN;
         for server in &mut self.servers {
             server.ready_at = Instant::ORIGIN;
         }
@@ -301,6 +339,8 @@ fn without_repeats(addrs: impl IntoIterator<Item = ServerAddr>) -> Vec<Server> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
+    use alloc::vec;
 
     fn addr(text: &str) -> ServerAddr {
         text.parse().unwrap()
@@ -472,6 +512,56 @@ mod tests {
         assert_eq!(discovered.collect::<Vec<_>>(), [false, true, false]);
         assert!(pool.discovered(&via, &urls(&["a:1"])));
         assert_eq!(pool.servers().len(), 2);
+    }
+
+    /// What it takes until all of a crowd are let in by servers that let in so many a second, one after
+    /// another; one that no longer waits takes a quarter of the time. Seconds, and attempts of each.
+    fn storm(clients: u64, servers: &[&str], a_second: u64) -> (u64, f64) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let each = Duration::from_secs(1) / u32::try_from(a_second).unwrap();
+        let mut pools: Vec<_> = (0..clients)
+            .map(|seed| {
+                let servers = servers.iter().map(|name| addr(name));
+                ServerPool::new(servers, false, Backoff::default(), None, seed)
+            })
+            .collect();
+        let mut busy_until = vec![at(60_000); servers.len()];
+        let which = |dial: &Dial| servers.iter().position(|name| addr(name) == dial.addr).unwrap();
+        // When which client dials which server.
+        let mut agenda = BTreeSet::new();
+        for (client, pool) in pools.iter_mut().enumerate() {
+            pool.disconnected(&addr("ws://dead"), at(60_000));
+            let dial = pool.next(at(60_000)).unwrap();
+            agenda.insert((at(60_000) + dial.wait, client, which(&dial)));
+        }
+        let (mut dials, mut last) = (0_u64, at(60_000));
+        while let Some((now, client, server)) = agenda.pop_first() {
+            dials += 1;
+            assert!(dials < clients * 100, "they never get in");
+            let begins = busy_until[server].max(now);
+            if begins + each - now <= PATIENCE {
+                busy_until[server] = begins + each;
+                last = last.max(busy_until[server]);
+                continue;
+            }
+            busy_until[server] = begins + each / 4;
+            let now = now + PATIENCE;
+            pools[client].failed(&addr(servers[server]), now);
+            let dial = pools[client].next(now).unwrap();
+            agenda.insert((now + dial.wait, client, which(&dial)));
+        }
+        ((last - at(60_000)).as_secs(), dials as f64 / clients as f64)
+    }
+
+    #[test]
+    fn a_crowd_that_is_too_large_to_be_let_in_at_once_wastes_little() {
+        let servers = ["ws://a", "ws://b", "ws://c", "ws://d"];
+        for (a_second, within, attempts_at_most) in [(250, 25, 1.5), (100, 60, 2.5), (50, 150, 4.5)]
+        {
+            let (seconds, attempts) = storm(14_000, &servers, a_second);
+            assert!(seconds <= within && attempts <= attempts_at_most, "{seconds} s, {attempts}");
+        }
+        assert_eq!(storm(3_000, &servers, 250), (3, 1.0), "nobody has to come twice");
     }
 
     #[test]
