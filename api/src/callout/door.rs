@@ -12,6 +12,7 @@ use crate::{
     mint::{self, Minted, Roles},
     revoke::BanList,
     session::{self, Session, Sessions},
+    streams::Streams,
 };
 
 /// Decides about clients, with what decides about calls.
@@ -29,6 +30,8 @@ pub struct Door {
     pub bans: BanList,
     /// How often somebody may come.
     pub limits: RateLimits,
+    /// What some roles rest on.
+    pub streams: Streams,
 }
 
 /// Somebody who gets in.
@@ -64,6 +67,7 @@ impl Door {
         if !policy.role.template.allowed_connection_types.contains(&connection_type) {
             return Err(Denied::RoleConnectionType);
         }
+        self.streams.admit(&policy.role)?;
         let nkey = asked.user_nkey.clone();
         let grant = policy.grant(&session.identity, nkey, &session.channels)?;
         let minted = mint::mint_for_login(&grant, now, Some(session.expires_at))?;

@@ -17,6 +17,7 @@ use crate::{
     middleware::rate_limit::SessionLimit,
     mint::{self, ChannelError, Grant, Minted, NAME_ENTROPY, RoleDenied, RoleName, Roles},
     revoke::Revoker,
+    streams::Streams,
     telemetry::Metrics,
 };
 
@@ -91,6 +92,7 @@ struct Permissions {
 /// * 403 `channel_not_allowed`: the role has no such channel, or not for this caller.
 /// * 403 `banned`: the caller or the key is.
 /// * 422 `credential_too_large`: it would not fit a login.
+/// * 503 `jetstream_unavailable`: the role writes to a stream that is not known to be right.
 /// * What [`JsonBody`] answers to other bodies.
 #[utoipa::path(
     post,
@@ -103,6 +105,7 @@ pub async fn credentials(
     session: SessionLimit,
     State(issuer): State<Issuer>,
     State(revoker): State<Revoker>,
+    State(streams): State<Streams>,
     State(metrics): State<Metrics>,
     body: Result<JsonBody<CredentialsRequest>, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -112,6 +115,7 @@ pub async fn credentials(
     let requested = request.role.as_deref().map(parse_role).transpose()?;
     let policy = issuer.roles.choose(&identity, requested.as_ref())?;
     let grant = policy.grant(&identity, nkey, &request.channels)?;
+    streams.admit(&policy.role)?;
 
     let minted = mint_now(&grant)?;
     // Afterwards, so that no token is younger than a ban that did not find it.

@@ -8,11 +8,12 @@ use toml::{
 };
 
 use super::{
-    MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake,
+    MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake, RolesFile, browsers,
     channels::{self, ChannelLists},
     fields::{Fields, Mistakes},
     given_to,
     lists::{self, Direction},
+    streams::{self, Placed},
 };
 use crate::{
     claims::{
@@ -37,24 +38,26 @@ const MAX_RESPONSE_SECONDS: u64 = 300;
 
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// The roles, and what is no mistake and may surprise.
-pub(super) fn roles(text: &str) -> Result<(Vec<Role>, Vec<Mistake>), Vec<Mistake>> {
+/// What the file says, and what is no mistake and may surprise.
+pub(super) fn file(text: &str) -> Result<(RolesFile, Vec<Mistake>), Vec<Mistake>> {
     let mut mistakes = Mistakes::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         mistakes.add_toml(error, &(0..0));
     }
     // What is left of a text with errors would only be misunderstood.
-    let roles = if mistakes.is_empty() { read_file(document, &mut mistakes) } else { Vec::new() };
+    let file =
+        if mistakes.is_empty() { read_file(document, &mut mistakes) } else { RolesFile::default() };
     if mistakes.is_empty() {
-        Ok((roles, mistakes.into_warnings()))
+        Ok((file, mistakes.into_warnings()))
     } else {
         Err(mistakes.into_sorted())
     }
 }
 
-fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Vec<Role> {
+fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> RolesFile {
     let mut fields = Fields::new(document, "the file");
+    let declared = streams::read(&mut fields, mistakes);
     let mut roles: Vec<Role> = Vec::new();
     match fields.array("role", mistakes) {
         None => mistakes.add(&(0..0), "there is no [[role]]; without one nobody gets in"),
@@ -64,7 +67,7 @@ fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Vec
             }
             for value in array.into_inner() {
                 let span = value.span();
-                let Some(role) = read_role(value, mistakes) else { continue };
+                let Some(role) = read_role(value, &declared, mistakes) else { continue };
                 if roles.iter().any(|other| other.name == role.name) {
                     let problem = format!("there is another role {:?}", role.name.as_str());
                     mistakes.add(&span, problem);
@@ -73,11 +76,16 @@ fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Vec
             }
         }
     }
-    fields.finish("[[role]]", mistakes);
-    roles
+    fields.finish("[[role]], [[bucket]], [[stream]]", mistakes);
+    let streams = browsers::settle_confirmations(&roles, declared, mistakes);
+    RolesFile { roles, streams }
 }
 
-fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option<Role> {
+fn read_role(
+    value: Spanned<DeValue<'_>>,
+    declared: &[Placed],
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Role> {
     let mut fields = Fields::of(value, "a role", mistakes)?;
     let name = fields.required::<String>("name", mistakes).and_then(|name| {
         fields.rename(format!("role {:?}", name.get_ref()));
@@ -138,7 +146,7 @@ fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option
             allowed_connection_types: allowed_connection_types?,
         },
     };
-    check_buckets(&role, &what, &span, mistakes);
+    browsers::check(&role, declared, &what, &span, mistakes);
     check_size(&role, &what, &span, mistakes);
     Some(role)
 }
@@ -189,21 +197,6 @@ fn read_responses(
         max: i64::try_from(max?).ok()?,
         ttl: i64::try_from(ttl?).ok()? * NANOSECONDS,
     })
-}
-
-/// Browsers write in no bucket: those are made to take `Nats-Rollup`, a header by which one message
-/// empties them, and no permission keeps headers back.
-fn check_buckets(role: &Role, what: &str, span: &Range<usize>, mistakes: &mut Mistakes<'_>) {
-    let is_bucket = |pattern: &&String| pattern.starts_with("$KV.") || pattern.starts_with("$O.");
-    if role.template.allowed_connection_types.contains(&ConnectionType::Websocket)
-        && let Some(pattern) = role.template.publish.allow.iter().find(is_bucket)
-    {
-        let problem = format!(
-            "{what}: with {pattern:?} a browser could empty a bucket by a Nats-Rollup header; have \
-             a back end write there, which comes by \"STANDARD\" alone"
-        );
-        mistakes.add(span, problem);
-    }
 }
 
 /// Makes the largest token the role can have, and measures it.

@@ -1,0 +1,191 @@
+//! Sees to it that the declared streams are there and as declared.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{oneshot, watch},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    DeclaredStream, Difference, JetStreamError,
+    jetstream::{create_stream, stream_config, update_stream},
+};
+use crate::{causes::Causes, mint::Role, publish::Connection};
+
+/// Wait before JetStream is asked again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The streams are not as the roles file declares them.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamsError {
+    /// One is otherwise, in what this program leaves to whoever made it.
+    #[error(
+        "the stream {stream} is not as the roles file declares it: {}; change it there, or declare \
+         another name",
+        list(differences)
+    )]
+    Differs {
+        /// The stream.
+        stream: String,
+        /// What is otherwise.
+        differences: Vec<Difference>,
+    },
+    /// One cannot be made or changed.
+    #[error("the stream {stream} cannot be made as the roles file declares it")]
+    Refused {
+        /// The stream.
+        stream: String,
+        /// Why.
+        source: JetStreamError,
+    },
+    /// JetStream could not be asked.
+    #[error("the stream {stream} could not be looked at")]
+    Unknown {
+        /// The stream.
+        stream: String,
+        /// Why.
+        source: JetStreamError,
+    },
+}
+
+fn list(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Rights would rest on streams of which it is not known that they are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the declared streams are not known to be right")]
+pub struct StreamsNotReady;
+
+/// The declared streams. Clones share what is known of them.
+#[derive(Debug, Clone)]
+pub struct Streams {
+    declared: Arc<[DeclaredStream]>,
+    are_right: watch::Receiver<bool>,
+}
+
+impl Streams {
+    /// Starts to look after these streams, each time that there is a connection, until `stop` is
+    /// cancelled. If they are not right the first time, and waiting does not help, that is told, once.
+    #[must_use]
+    pub fn spawn(
+        declared: Vec<DeclaredStream>,
+        connection: Connection,
+        stop: CancellationToken,
+    ) -> (Self, oneshot::Receiver<StreamsError>) {
+        let (sender, are_right) = watch::channel(declared.is_empty());
+        let (refused, refusal) = oneshot::channel();
+        let streams = Self { declared: declared.into(), are_right };
+        let declared = Arc::clone(&streams.declared);
+        tokio::spawn(async move {
+            let keeping = keep(&declared, connection, &sender, refused);
+            stop.run_until_cancelled(keeping).await;
+        });
+        (streams, refusal)
+    }
+
+    /// Whether all of them are there and as declared, as far as is known.
+    #[must_use]
+    pub fn are_right(&self) -> bool {
+        *self.are_right.borrow()
+    }
+
+    /// Settles whether anybody may be given this role now.
+    ///
+    /// # Errors
+    /// [`StreamsNotReady`] if its holders may publish to a declared stream, and those are not known
+    /// to be right: then what is published could be lost, or do more than it may.
+    pub fn admit(&self, role: &Role) -> Result<(), StreamsNotReady> {
+        let subjects = self.declared.iter().flat_map(|stream| &stream.subjects);
+        if self.are_right() || !subjects.into_iter().any(|subject| role.may_reach(subject)) {
+            Ok(())
+        } else {
+            Err(StreamsNotReady)
+        }
+    }
+}
+
+async fn keep(
+    declared: &[DeclaredStream],
+    mut connection: Connection,
+    are_right: &watch::Sender<bool>,
+    refused: oneshot::Sender<StreamsError>,
+) {
+    if declared.is_empty() {
+        return;
+    }
+    let mut refused = Some(refused);
+    let mut last_failure = String::new();
+    while let Some(client) = connection.connected().await {
+        match ensure_all(declared, &client).await {
+            Ok(()) => {
+                info!(streams = declared.len(), "the declared streams are as they should be");
+                last_failure.clear();
+                refused = None;
+                are_right.send_replace(true);
+                // Whatever happens to them happens while nobody looks: each connection looks anew.
+                connection.lost().await;
+                are_right.send_replace(false);
+            }
+            Err(failure @ StreamsError::Unknown { .. }) => {
+                // An outage of an hour is told once.
+                let failure = Causes(&failure).to_string();
+                if failure != last_failure {
+                    warn!(error = failure, "the declared streams are not known to be right");
+                    last_failure = failure;
+                }
+                sleep(PAUSE).await;
+            }
+            Err(failure) => match refused.take() {
+                Some(refused) => {
+                    // Nobody listens any more when the service is stopping.
+                    let _ = refused.send(failure);
+                    return;
+                }
+                // It was right before: who is in stays in, and nobody gets new rights on it.
+                None => {
+                    error!(error = %Causes(&failure), "the declared streams are not right any more");
+                    connection.lost().await;
+                }
+            },
+        }
+    }
+}
+
+async fn ensure_all(
+    declared: &[DeclaredStream],
+    client: &async_nats::Client,
+) -> Result<(), StreamsError> {
+    for stream in declared {
+        ensure(stream, client).await?;
+    }
+    Ok(())
+}
+
+async fn ensure(stream: &DeclaredStream, client: &async_nats::Client) -> Result<(), StreamsError> {
+    let failed = |source| {
+        let stream = stream.name.clone();
+        match source {
+            JetStreamError::Refused { .. } => StreamsError::Refused { stream, source },
+            _ => StreamsError::Unknown { stream, source },
+        }
+    };
+    let Some(actual) = stream_config(client, stream).await.map_err(failed)? else {
+        create_stream(client, stream).await.map_err(failed)?;
+        info!(stream = stream.name, "made a stream");
+        return Ok(());
+    };
+    let (adjustable, left): (Vec<_>, Vec<_>) =
+        Difference::all(&stream.config(), &actual).into_iter().partition(Difference::is_adjustable);
+    if !left.is_empty() {
+        return Err(StreamsError::Differs { stream: stream.name.clone(), differences: left });
+    }
+    if !adjustable.is_empty() {
+        update_stream(client, stream).await.map_err(failed)?;
+        info!(stream = stream.name, changes = list(&adjustable), "changed a stream");
+    }
+    Ok(())
+}
