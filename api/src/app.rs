@@ -106,6 +106,7 @@ impl App {
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         let credentials = keys::load_service(&config.keys.dir)?;
         let RolesFile { roles, streams: declared } = roles::load(&config.roles.file)?;
+        let all_roles = roles.clone();
         let roles = reachable(roles, config);
         // Once for all who need it: it is read from one file, and verified.
         let account = if roles.is_empty() && !config.revoke.is_on() {
@@ -154,8 +155,8 @@ impl App {
         };
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
         let (streams, streams_refused) =
-            Streams::spawn(declared, connection.clone(), stop.child_token());
-        let revoker = revoker(config, bans, system, &stop);
+            Streams::spawn(declared, &all_roles, connection.clone(), stop.child_token());
+        let revoker = revoker(config, bans, system, streams.clone(), &stop);
         let limits = RateLimits::new(&config.limits);
         let mut sessions = SessionIssuer::default();
         let callout = callout_keys.map(|(keys, read)| {
@@ -296,6 +297,7 @@ fn revoker(
     config: &Config,
     bans: BanList,
     system: Option<(ServiceCredentials, AccountKey)>,
+    streams: Streams,
     stop: &CancellationToken,
 ) -> Revoker {
     let means = system.map(|(credentials, account)| {
@@ -309,7 +311,8 @@ fn revoker(
         let kicker = Kicker::new(connection, account);
         tokio::spawn(warden::keep_out(bans.clone(), kicker.clone(), stop.child_token()));
         let signer_dir = config.revoke.signer_dir.clone();
-        Means { kicker, signer: signer_dir.map(|dir| Signer::new(dir, &config.nats.urls)) }
+        let signer = signer_dir.map(|dir| Signer::new(dir, &config.nats.urls));
+        Means { kicker, signer, streams }
     });
     Revoker::new(&config.revoke.allowed_to, bans, means)
 }

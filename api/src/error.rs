@@ -20,7 +20,7 @@ use crate::{
     mint::MintError,
     publish::{MessageError, PublishError},
     revoke::{AdmitError, RevokeError},
-    streams::StreamsNotReady,
+    streams::{JetStreamError, StreamsNotReady},
 };
 
 /// The media type of a problem.
@@ -340,7 +340,17 @@ impl From<StreamsNotReady> for Problem {
     fn from(error: StreamsNotReady) -> Self {
         Self::new(
             Code::JetstreamUnavailable,
-            "A stream that this role writes to is not ready; try again.",
+            "A stream that this role rests on is not ready; try again.",
+        )
+        .caused_by(error)
+    }
+}
+
+impl From<JetStreamError> for Problem {
+    fn from(error: JetStreamError) -> Self {
+        Self::new(
+            Code::JetstreamUnavailable,
+            "What this role reads of a stream could not be made ready; try again.",
         )
         .caused_by(error)
     }
@@ -449,7 +459,7 @@ impl From<RevokeError> for Problem {
     fn from(error: RevokeError) -> Self {
         match error {
             RevokeError::Ban(_) | RevokeError::Ended(_) => Self::internal(error),
-            RevokeError::Signer(_) | RevokeError::Kick(_) => Self::new(
+            RevokeError::Signer(_) | RevokeError::Kick(_) | RevokeError::Consumers(_) => Self::new(
                 Code::RevokeIncomplete,
                 "The ban holds, but connections may not have ended; call again.",
             )

@@ -73,6 +73,7 @@ impl Door {
         let minted = mint::mint_for_login(&grant, now, Some(session.expires_at))?;
         // Afterwards, so that no token is younger than a ban that did not find it.
         self.bans.admit(&session.identity, grant.nkey(), minted.expires_at, minted.issued_at)?;
+        self.streams.make_consumers(&grant).await?;
         let channels: Vec<String> = grant.channels().iter().map(ToString::to_string).collect();
         Ok(Admitted {
             role: grant.role().name.to_string(),

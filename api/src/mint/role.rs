@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     channel::{AllowedValues, ChannelKind},
+    consumer::ConsumerTemplate,
     resolve::resolve,
 };
 use crate::{
@@ -76,6 +77,8 @@ pub struct Role {
     pub ttl: Duration,
     /// The channels a caller may ask for.
     pub channels: Vec<ChannelKind>,
+    /// What holders are sent from streams.
+    pub consumers: Vec<ConsumerTemplate>,
     /// Rights and limits, as the account's JWT holds them.
     pub template: UserTemplate,
 }

@@ -33,8 +33,8 @@ pub(super) fn credentials(
 
 /// Its own subjects, and those that a back end may have it publish. Which back end may have it
 /// publish which of them is decided by each one's role before anything is sent. Of JetStream, what
-/// makes and checks the streams that the roles file declares, each by its name; never what deletes or
-/// empties one.
+/// makes and checks the streams that the roles file declares, each by its name, and makes and deletes
+/// their consumers; never what deletes or empties a stream.
 pub(super) fn publish(roles: &[Role], streams: &[DeclaredStream]) -> Permission {
     let mut subjects = vec![OWN_SUBJECTS.to_owned()];
     let for_back_ends = roles
@@ -52,6 +52,14 @@ pub(super) fn publish(roles: &[Role], streams: &[DeclaredStream]) -> Permission 
         subjects.extend(
             ["INFO", "CREATE", "UPDATE"].map(|what| format!("$JS.API.STREAM.{what}.{name}")),
         );
+    }
+    let mut consumed: Vec<&String> =
+        roles.iter().flat_map(|role| &role.consumers).map(|consumer| &consumer.stream).collect();
+    consumed.sort();
+    consumed.dedup();
+    for name in consumed {
+        subjects
+            .extend(["CREATE", "DELETE"].map(|what| format!("$JS.API.CONSUMER.{what}.{name}.*")));
     }
     Permission::only(subjects)
 }

@@ -7,11 +7,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::DeclaredStream;
+use crate::{claims::UserKey, mint::Consumer};
 
 /// How long JetStream may take; with replicas, several servers take part.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// nats-server's number for a stream that does not exist.
 const NO_SUCH_STREAM: u32 = 10_059;
+/// nats-server's number for a consumer that does not exist.
+const NO_SUCH_CONSUMER: u32 = 10_014;
 
 /// JetStream did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,30 @@ pub(super) async fn update_stream(
     stream: &DeclaredStream,
 ) -> Result<(), JetStreamError> {
     put(client, "UPDATE", stream).await
+}
+
+/// Makes a consumer, or changes it to what it is to be.
+pub(super) async fn put_consumer(
+    client: &Client,
+    consumer: &Consumer,
+) -> Result<(), JetStreamError> {
+    let Consumer { stream, name, .. } = consumer;
+    let subject = format!("$JS.API.CONSUMER.CREATE.{stream}.{name}");
+    let body = json!({ "stream_name": stream, "config": consumer.config() });
+    ask(client, subject, body.to_string().into_bytes()).await.map(|_| ())
+}
+
+/// Deletes a consumer, if there is one.
+pub(super) async fn delete_consumer(
+    client: &Client,
+    stream: &str,
+    name: &UserKey,
+) -> Result<(), JetStreamError> {
+    let subject = format!("$JS.API.CONSUMER.DELETE.{stream}.{name}");
+    match ask(client, subject, Vec::new()).await {
+        Ok(_) | Err(JetStreamError::Refused { err_code: NO_SUCH_CONSUMER, .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 async fn put(client: &Client, what: &str, stream: &DeclaredStream) -> Result<(), JetStreamError> {

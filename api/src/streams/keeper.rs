@@ -1,6 +1,6 @@
 //! Sees to it that the declared streams are there and as declared.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{oneshot, watch},
@@ -11,12 +11,19 @@ use tracing::{error, info, warn};
 
 use super::{
     DeclaredStream, Difference, JetStreamError,
-    jetstream::{create_stream, stream_config, update_stream},
+    jetstream::{create_stream, delete_consumer, put_consumer, stream_config, update_stream},
 };
-use crate::{causes::Causes, mint::Role, publish::Connection};
+use crate::{
+    causes::Causes,
+    claims::UserKey,
+    mint::{Grant, Role},
+    publish::Connection,
+};
 
 /// Wait before JetStream is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// nats-server's number for a consumer that can't be what it is asked to be.
+const CONSUMER_NOT_CREATED: u32 = 10_012;
 
 /// The streams are not as the roles file declares them.
 #[derive(Debug, thiserror::Error)]
@@ -65,20 +72,36 @@ pub struct StreamsNotReady;
 pub struct Streams {
     declared: Arc<[DeclaredStream]>,
     are_right: watch::Receiver<bool>,
+    /// The streams that some role has consumers of.
+    consumed: Arc<[String]>,
+    connection: Connection,
 }
 
 impl Streams {
     /// Starts to look after these streams, each time that there is a connection, until `stop` is
-    /// cancelled. If they are not right the first time, and waiting does not help, that is told, once.
+    /// cancelled. `roles` tell of which of them consumers are made. If they are not right the first time, and waiting does not help, that is told, once.
     #[must_use]
     pub fn spawn(
         declared: Vec<DeclaredStream>,
+        roles: &[Role],
         connection: Connection,
         stop: CancellationToken,
     ) -> (Self, oneshot::Receiver<StreamsError>) {
         let (sender, are_right) = watch::channel(declared.is_empty());
         let (refused, refusal) = oneshot::channel();
-        let streams = Self { declared: declared.into(), are_right };
+        let mut consumed: Vec<String> = roles
+            .iter()
+            .flat_map(|role| &role.consumers)
+            .map(|consumer| consumer.stream.clone())
+            .collect();
+        consumed.sort();
+        consumed.dedup();
+        let streams = Self {
+            declared: declared.into(),
+            are_right,
+            consumed: consumed.into(),
+            connection: connection.clone(),
+        };
         let declared = Arc::clone(&streams.declared);
         tokio::spawn(async move {
             let keeping = keep(&declared, connection, &sender, refused);
@@ -96,15 +119,63 @@ impl Streams {
     /// Settles whether anybody may be given this role now.
     ///
     /// # Errors
-    /// [`StreamsNotReady`] if its holders may publish to a declared stream, and those are not known
+    /// [`StreamsNotReady`] if its holders have consumers or may publish to a declared stream, and those are not known
     /// to be right: then what is published could be lost, or do more than it may.
     pub fn admit(&self, role: &Role) -> Result<(), StreamsNotReady> {
-        let subjects = self.declared.iter().flat_map(|stream| &stream.subjects);
-        if self.are_right() || !subjects.into_iter().any(|subject| role.may_reach(subject)) {
-            Ok(())
-        } else {
-            Err(StreamsNotReady)
+        let mut subjects = self.declared.iter().flat_map(|stream| &stream.subjects);
+        let rests_on_some =
+            !role.consumers.is_empty() || subjects.any(|subject| role.may_reach(subject));
+        if self.are_right() || !rests_on_some { Ok(()) } else { Err(StreamsNotReady) }
+    }
+
+    /// Makes the consumers of somebody who is about to get a credential, or changes them to what the
+    /// channels are by now; those of which nothing is granted any more are deleted.
+    ///
+    /// # Errors
+    /// [`JetStreamError`]; some may be made by then, and asking again is harmless.
+    ///
+    /// # Cancel safety
+    /// Cancelling leaves it open which are made.
+    pub async fn make_consumers(&self, grant: &Grant<'_>) -> Result<(), JetStreamError> {
+        if grant.role().consumers.is_empty() {
+            return Ok(());
         }
+        let client = self.connection.client().ok_or(JetStreamError::NotConnected)?;
+        for stream in grant.streams_without_consumer() {
+            delete_consumer(&client, &stream, grant.nkey()).await?;
+        }
+        for consumer in grant.consumers() {
+            let Err(error) = put_consumer(&client, &consumer).await else { continue };
+            // With what it begins can't be changed, once it has begun; so it begins anew.
+            if !matches!(error, JetStreamError::Refused { err_code: CONSUMER_NOT_CREATED, .. }) {
+                return Err(error);
+            }
+            delete_consumer(&client, &consumer.stream, grant.nkey()).await?;
+            put_consumer(&client, &consumer).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the consumers of somebody who has been banned.
+    ///
+    /// # Errors
+    /// [`JetStreamError`], the first; the others are deleted all the same.
+    ///
+    /// # Cancel safety
+    /// Cancelling leaves it open which are deleted.
+    pub async fn delete_consumers(&self, nkeys: &BTreeSet<UserKey>) -> Result<(), JetStreamError> {
+        if self.consumed.is_empty() || nkeys.is_empty() {
+            return Ok(());
+        }
+        let client = self.connection.client().ok_or(JetStreamError::NotConnected)?;
+        let mut first_failure = Ok(());
+        for stream in self.consumed.iter() {
+            for nkey in nkeys {
+                let done = delete_consumer(&client, stream, nkey).await;
+                first_failure = first_failure.and(done);
+            }
+        }
+        first_failure
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod browsers;
 mod channels;
+mod consumers;
 mod fields;
 mod given_to;
 mod lists;

@@ -10,6 +10,7 @@ use toml::{
 use super::{
     MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake, RolesFile, browsers,
     channels::{self, ChannelLists},
+    consumers,
     fields::{Fields, Mistakes},
     given_to,
     lists::{self, Direction},
@@ -102,11 +103,12 @@ fn read_role(
     let publish = lists::read(Direction::Publish, &mut fields, mistakes);
     let subscribe = lists::read(Direction::Subscribe, &mut fields, mistakes);
     let channels = channels::read(&mut fields, mistakes);
+    let consumers = consumers::read(&mut fields, declared, channels.as_deref(), mistakes);
     let what = fields.what().to_owned();
     let span = fields.span().clone();
     fields.finish(
         "name, given_to, ttl_seconds, max_payload_bytes, max_subscriptions, connection_types, \
-         responses, publish, subscribe, channel",
+         responses, publish, subscribe, channel, consumer",
         mistakes,
     );
 
@@ -119,6 +121,10 @@ fn read_role(
         publish.and_then(|lists| lists.with(opened(|channel| &channel.publish), &what, mistakes));
     let subscribe = subscribe
         .and_then(|lists| lists.with(opened(|channel| &channel.subscribe), &what, mistakes));
+    let consumers = consumers?;
+    if let Some(subscribe) = &subscribe {
+        consumers::check_inbox(&consumers, subscribe, &what, mistakes);
+    }
     let given_to = given_to?;
     for lists in &channels {
         let from_claim = matches!(lists.kind.values, AllowedValues::InClaim(_));
@@ -136,6 +142,7 @@ fn read_role(
         given_to,
         ttl: Duration::from_secs(ttl?),
         channels: channels.into_iter().map(|lists| lists.kind).collect(),
+        consumers: consumers.into_iter().map(|consumer| consumer.template).collect(),
         template: UserTemplate {
             publish: publish?,
             subscribe: subscribe?,

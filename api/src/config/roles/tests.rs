@@ -1,6 +1,6 @@
 use crate::{
     claims::{ConnectionType, Permission, ResponsePermission},
-    mint::{AllowedValues, CallerRule, ClaimPath, ClaimTest},
+    mint::{AllowedValues, CallerRule, ClaimPath, ClaimTest, DeliverPolicy},
 };
 
 use super::*;
@@ -337,4 +337,86 @@ fn a_bucket_that_only_grows_is_warned_of() {
     let warnings = read::file(&text).unwrap().1;
     assert_eq!((warnings.len(), warnings[0].line), (1, 1));
     assert!(warnings[0].problem.contains("nobody writes any more"), "{}", warnings[0]);
+}
+
+/// A consumer of the stream of [`DECLARED`], after [`GOOD`].
+const CONSUMER: &str = r#"
+[[role.consumer]]
+stream = "CHAT"
+filter = ["rooms.{{tag(room)}}.>"]
+deliver_policy = "last_per_subject"
+inactive_threshold_seconds = 300
+"#;
+
+#[test]
+fn consumers_are_read() {
+    let text = format!("{DECLARED}{GOOD}{CONSUMER}");
+    let of_bucket = CONSUMER
+        .replace("stream = \"CHAT\"", "bucket = \"presence\"")
+        .replace("rooms.{{tag(room)}}.>", "$KV.presence.*.{{subject()}}")
+        .replace("last_per_subject", "new");
+    let consumers = &parse(&format!("{text}{of_bucket}")).unwrap().roles[0].consumers;
+    let [chat, presence] = &consumers[..] else { panic!("{consumers:?}") };
+    assert_eq!((chat.stream.as_str(), chat.inactive_threshold.as_secs()), ("CHAT", 300));
+    assert_eq!(chat.filter, ["rooms.{{tag(room)}}.>"]);
+    assert_eq!(chat.deliver_policy, DeliverPolicy::LastPerSubject);
+    assert_eq!(presence.stream, "KV_presence");
+    assert_eq!(presence.deliver_policy, DeliverPolicy::New);
+}
+
+#[test]
+fn each_mistake_in_a_consumer_is_told_with_its_line() {
+    let text = format!("{DECLARED}{GOOD}{CONSUMER}");
+    let line = text.lines().position(|line| line == "stream = \"CHAT\"").unwrap() + 1;
+    for (from, to, said) in [
+        ("stream = \"CHAT\"", "stream = \"NONE\"", format!("line {line}, column 10: ")),
+        ("stream = \"CHAT\"", "stream = \"NONE\"", "is declared here".to_owned()),
+        ("stream = \"CHAT\"", "", "either a stream or a bucket".to_owned()),
+        ("\"CHAT\"\nf", "\"CHAT\"\nbucket = \"presence\"\nf", "either a stream".to_owned()),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[]\nd", "filter holds 1 to 16".to_owned()),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\"halls.>\"]\nd", "doesn't keep all".to_owned()),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\">\"]\nd", "begins with a wildcard".to_owned()),
+        (
+            "[\"rooms.{{tag(room)}}.>\"]\nd",
+            "[\"rooms.{{tag(hall)}}.>\"]\nd",
+            "belongs in the lists".to_owned(),
+        ),
+        ("\"last_per_subject\"", "\"last\"", "deliver_policy is \"all\"".to_owned()),
+        ("= 300", "= 0", "inactive_threshold_seconds must be 1 to 86400".to_owned()),
+        ("= 300", "= 300\nack_policy = \"explicit\"", "no field \"ack_policy\"".to_owned()),
+        (", \"_INBOX.{{subject()}}.>\"", "", "deliver to the holder's inbox".to_owned()),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let mistakes = parse(&text.replacen(from, to, 1)).err().unwrap_or_default();
+        let all: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+        assert!(all.contains(&said), "{to:?}: {said:?} is not in:\n{all}");
+    }
+    let twice = parse(&format!("{text}{CONSUMER}")).unwrap_err();
+    assert!(twice[0].problem.contains("another consumer of the same stream"), "{}", twice[0]);
+}
+
+#[test]
+fn the_examples_in_the_roles_we_ship_are_right() {
+    let mut examples: Vec<String> = Vec::new();
+    for line in SHIPPED.lines().filter_map(|line| line.strip_prefix("#   ")) {
+        if line.starts_with("[[") {
+            examples.push(String::new());
+        }
+        // What stands before the first is no TOML.
+        if let Some(example) = examples.last_mut() {
+            *example += &format!("{line}\n");
+        }
+    }
+    let (of_roles, of_file): (Vec<String>, Vec<String>) =
+        examples.into_iter().partition(|example| example.starts_with("[[role."));
+    assert_eq!((of_file.len(), of_roles.len()), (2, 2));
+    let chat = "\"rooms.{{tag(room)}}.chat.{{subject()}}\"";
+    let text = SHIPPED
+        .replace(chat, &format!("{chat}, \"$KV.presence.{{{{tag(room)}}}}.{{{{subject()}}}}\""))
+        .replace("[[role.channel]]", &format!("{}\n[[role.channel]]", of_roles.join("\n")));
+    let (file, warnings) = read::file(&format!("{}\n{text}", of_file.join("\n"))).unwrap();
+    assert_eq!(warnings, []);
+    assert!(file.streams.iter().all(|stream| !stream.confirms));
+    let member = file.roles.iter().find(|role| role.name.as_str() == "member").unwrap();
+    assert_eq!(member.consumers.len(), 2);
 }
