@@ -7,7 +7,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
     DeclaredStream, Difference, JetStreamError,
@@ -22,6 +22,8 @@ use crate::{
 
 /// Wait before JetStream is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Time after which they are looked at again, in case somebody has changed or deleted one.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(30);
 /// nats-server's number for a consumer that can't be what it is asked to be.
 const CONSUMER_NOT_CREATED: u32 = 10_012;
 
@@ -40,17 +42,9 @@ pub enum StreamsError {
         /// What is otherwise.
         differences: Vec<Difference>,
     },
-    /// One cannot be made or changed.
-    #[error("the stream {stream} cannot be made as the roles file declares it")]
-    Refused {
-        /// The stream.
-        stream: String,
-        /// Why.
-        source: JetStreamError,
-    },
-    /// JetStream could not be asked.
-    #[error("the stream {stream} could not be looked at")]
-    Unknown {
+    /// One could not be looked at, made or changed: for the moment, as far as can be told.
+    #[error("the stream {stream} could not be looked at, made or changed")]
+    JetStream {
         /// The stream.
         stream: String,
         /// Why.
@@ -78,8 +72,9 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Starts to look after these streams, each time that there is a connection, until `stop` is
-    /// cancelled. `roles` tell of which of them consumers are made. If they are not right the first time, and waiting does not help, that is told, once.
+    /// Starts to look after these streams, for as long as there is a connection, until `stop` is
+    /// cancelled. `roles` tell of which of them consumers are made. If the first that is heard of them
+    /// is that one is otherwise than declared, that is told, and nothing more is done.
     #[must_use]
     pub fn spawn(
         declared: Vec<DeclaredStream>,
@@ -193,16 +188,27 @@ async fn keep(
     while let Some(client) = connection.connected().await {
         match ensure_all(declared, &client).await {
             Ok(()) => {
-                info!(streams = declared.len(), "the declared streams are as they should be");
+                if !are_right.send_replace(true) {
+                    info!(streams = declared.len(), "the declared streams are as they should be");
+                }
                 last_failure.clear();
                 refused = None;
-                are_right.send_replace(true);
-                // Whatever happens to them happens while nobody looks: each connection looks anew.
-                connection.lost().await;
-                are_right.send_replace(false);
+                tokio::select! {
+                    () = connection.lost() => { are_right.send_replace(false); }
+                    () = sleep(BETWEEN_LOOKS) => {}
+                }
             }
-            Err(failure @ StreamsError::Unknown { .. }) => {
-                // An outage of an hour is told once.
+            Err(failure) => {
+                are_right.send_replace(false);
+                if let StreamsError::Differs { .. } = failure
+                    && let Some(refused) = refused.take()
+                {
+                    // Nobody listens any more when the service is stopping.
+                    let _ = refused.send(failure);
+                    return;
+                }
+                // An outage of an hour is told once. Who is in stays in meanwhile, and nobody gets new
+                // rights.
                 let failure = Causes(&failure).to_string();
                 if failure != last_failure {
                     warn!(error = failure, "the declared streams are not known to be right");
@@ -210,18 +216,6 @@ async fn keep(
                 }
                 sleep(PAUSE).await;
             }
-            Err(failure) => match refused.take() {
-                Some(refused) => {
-                    // Nobody listens any more when the service is stopping.
-                    let _ = refused.send(failure);
-                    return;
-                }
-                // It was right before: who is in stays in, and nobody gets new rights on it.
-                None => {
-                    error!(error = %Causes(&failure), "the declared streams are not right any more");
-                    connection.lost().await;
-                }
-            },
         }
     }
 }
@@ -237,13 +231,7 @@ async fn ensure_all(
 }
 
 async fn ensure(stream: &DeclaredStream, client: &async_nats::Client) -> Result<(), StreamsError> {
-    let failed = |source| {
-        let stream = stream.name.clone();
-        match source {
-            JetStreamError::Refused { .. } => StreamsError::Refused { stream, source },
-            _ => StreamsError::Unknown { stream, source },
-        }
-    };
+    let failed = |source| StreamsError::JetStream { stream: stream.name.clone(), source };
     let Some(actual) = stream_config(client, stream).await.map_err(failed)? else {
         create_stream(client, stream).await.map_err(failed)?;
         info!(stream = stream.name, "made a stream");
