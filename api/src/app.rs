@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -21,7 +21,7 @@ use crate::{
     clock::unix_now,
     config::{
         Config, HttpConfig, Origin,
-        roles::{self, RolesFileError},
+        roles::{self, RolesFile, RolesFileError},
     },
     keys::{self, KeyFileError, ServiceCredentials},
     limits::{AddressSource, RateLimits},
@@ -33,6 +33,7 @@ use crate::{
     routes::{credentials::Issuer, session::SessionIssuer},
     server::{self, ServerSettings},
     session::Sessions,
+    streams::{Streams, StreamsError},
     telemetry::Metrics,
 };
 
@@ -70,6 +71,9 @@ pub enum AppError {
     /// The websocket URLs make no header.
     #[error("the websocket URLs make no content security policy")]
     Policy(#[source] axum::http::header::InvalidHeaderValue),
+    /// A stream is not as the roles file declares it, and is not to be changed by this program.
+    #[error(transparent)]
+    Streams(#[from] StreamsError),
     /// Callers' authentication cannot be set up.
     #[error(transparent)]
     Authenticator(#[from] AuthenticatorError),
@@ -85,6 +89,7 @@ pub struct App {
     stop: CancellationToken,
     nats: JoinHandle<()>,
     callout: Option<JoinHandle<()>>,
+    streams_refused: oneshot::Receiver<StreamsError>,
 }
 
 impl App {
@@ -100,7 +105,9 @@ impl App {
     /// * [`AppError::Authenticator`]: issuers' keys cannot be fetched from this machine.
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         let credentials = keys::load_service(&config.keys.dir)?;
-        let roles = reachable(roles::load(&config.roles.file)?, config);
+        let RolesFile { roles, streams: declared } = roles::load(&config.roles.file)?;
+        let all_roles = roles.clone();
+        let roles = reachable(roles, config);
         // Once for all who need it: it is read from one file, and verified.
         let account = if roles.is_empty() && !config.revoke.is_on() {
             None
@@ -147,7 +154,9 @@ impl App {
             connect_timeout: config.nats.connect_timeout(),
         };
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
-        let revoker = revoker(config, bans, system, &stop);
+        let (streams, streams_refused) =
+            Streams::spawn(declared, &all_roles, connection.clone(), stop.child_token());
+        let revoker = revoker(config, bans, system, streams.clone(), &stop);
         let limits = RateLimits::new(&config.limits);
         let mut sessions = SessionIssuer::default();
         let callout = callout_keys.map(|(keys, read)| {
@@ -159,6 +168,7 @@ impl App {
                 roles: roles.clone(),
                 bans: revoker.bans().clone(),
                 limits: limits.clone(),
+                streams: streams.clone(),
             };
             let settings = CalloutSettings {
                 urls: config.nats.urls.clone(),
@@ -174,6 +184,7 @@ impl App {
             sessions,
             authenticator,
             revoker,
+            streams,
             limits,
             addresses: AddressSource::new(
                 config.http.trusted_proxies.clone(),
@@ -215,6 +226,7 @@ impl App {
             stop,
             nats,
             callout,
+            streams_refused,
         })
     }
 
@@ -240,15 +252,23 @@ impl App {
     /// Serves until `stop` completes, then stops in order: no new connections, requests in flight
     /// to their end or the deadline, NATS drained.
     ///
+    /// # Errors
+    /// [`AppError::Streams`]: once NATS was there, a stream was not as the roles file declares it. It
+    /// stopped in the same order.
+    ///
     /// # Cancel safety
     /// Cancelling leaves the connection to NATS undrained.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), AppError> {
         let stop_serving = CancellationToken::new();
         let serving = server::serve(self.listener, self.router, self.server, stop_serving.clone());
         let stopping = async {
-            stop.await;
+            let stopped = tokio::select! {
+                () = stop => Ok(()),
+                Ok(refused) = self.streams_refused => Err(refused),
+            };
             info!("stopping: no new connections");
             stop_serving.cancel();
+            stopped
         };
         if let Some((listener, router)) = self.metrics {
             let settings =
@@ -256,7 +276,7 @@ impl App {
             // Until all else has stopped: how that goes is of interest, too.
             tokio::spawn(server::serve(listener, router, settings, self.stop.clone()));
         }
-        tokio::join!(serving, stopping);
+        let ((), stopped) = tokio::join!(serving, stopping);
         // Only now: requests in flight may still publish until here.
         self.stop.cancel();
         if let Err(error) = self.nats.await {
@@ -268,6 +288,7 @@ impl App {
             warn!(%error, "the task of the callout ended badly");
         }
         info!("stopped");
+        Ok(stopped?)
     }
 }
 
@@ -276,6 +297,7 @@ fn revoker(
     config: &Config,
     bans: BanList,
     system: Option<(ServiceCredentials, AccountKey)>,
+    streams: Streams,
     stop: &CancellationToken,
 ) -> Revoker {
     let means = system.map(|(credentials, account)| {
@@ -289,7 +311,8 @@ fn revoker(
         let kicker = Kicker::new(connection, account);
         tokio::spawn(warden::keep_out(bans.clone(), kicker.clone(), stop.child_token()));
         let signer_dir = config.revoke.signer_dir.clone();
-        Means { kicker, signer: signer_dir.map(|dir| Signer::new(dir, &config.nats.urls)) }
+        let signer = signer_dir.map(|dir| Signer::new(dir, &config.nats.urls));
+        Means { kicker, signer, streams }
     });
     Revoker::new(&config.revoke.allowed_to, bans, means)
 }

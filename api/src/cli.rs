@@ -21,7 +21,7 @@ use crate::{
     clock::unix_now,
     config::{
         Config, ConfigError, Origin, Overrides,
-        roles::{RolesFileError, check as check_roles, load as load_roles},
+        roles::{RolesFile, RolesFileError, check as check_roles, load as load_roles},
     },
     provision::{
         self, CalloutFreshKeys, FreshKeys, InitRequest, PlanError, RotateError, UpdateError,
@@ -237,12 +237,12 @@ fn serve(args: ServeArgs) -> Result<(), CliError> {
         if let Some(path) = &args.address_file {
             app.tell_address(path)?;
         }
-        app.run(stop).await;
-        Ok(())
+        app.run(stop).await.map_err(CliError::from)
     })
 }
 
 fn init(args: InitArgs) -> Result<(), CliError> {
+    let RolesFile { roles, streams } = load_roles(&args.roles)?;
     let request = InitRequest {
         dir: resolve(&args.dir)
             .map_err(|source| CliError::Directory { path: args.dir.clone(), source })?,
@@ -250,7 +250,8 @@ fn init(args: InitArgs) -> Result<(), CliError> {
         websocket_listen: args.websocket_listen,
         monitor_listen: args.monitor_listen,
         allowed_origins: args.allowed_origins,
-        roles: load_roles(&args.roles)?,
+        roles,
+        streams,
     };
     let mut keys = FreshKeys::generate(request.roles.len())?;
     if args.auth_callout {

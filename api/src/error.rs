@@ -20,6 +20,7 @@ use crate::{
     mint::MintError,
     publish::{MessageError, PublishError},
     revoke::{AdmitError, RevokeError},
+    streams::{JetStreamError, StreamsNotReady},
 };
 
 /// The media type of a problem.
@@ -92,6 +93,8 @@ pub enum Code {
     StreamRefused,
     /// There is no connection to NATS; nothing was sent.
     NatsUnavailable,
+    /// A stream or bucket that the rights asked for rest on is not known to be right.
+    JetstreamUnavailable,
     /// The message was on its way when the connection was lost or silent; it may have arrived.
     PublishUnconfirmed,
     /// A fault on this side.
@@ -135,6 +138,7 @@ impl Code {
             Self::NoStream => "no_stream",
             Self::StreamRefused => "stream_refused",
             Self::NatsUnavailable => "nats_unavailable",
+            Self::JetstreamUnavailable => "jetstream_unavailable",
             Self::PublishUnconfirmed => "publish_unconfirmed",
             Self::Internal => "internal",
         }
@@ -167,9 +171,10 @@ impl Code {
             | Self::RevokeNotAllowed => StatusCode::FORBIDDEN,
             Self::AuthenticationRequired | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::NatsUnavailable | Self::IssuerUnavailable | Self::RevokeIncomplete => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NatsUnavailable
+            | Self::JetstreamUnavailable
+            | Self::IssuerUnavailable
+            | Self::RevokeIncomplete => StatusCode::SERVICE_UNAVAILABLE,
             Self::StreamRefused => StatusCode::BAD_GATEWAY,
             Self::PublishUnconfirmed => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -187,9 +192,10 @@ impl Code {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer error=\"invalid_token\""),
             )),
-            Self::NatsUnavailable | Self::IssuerUnavailable | Self::RevokeIncomplete => {
-                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
-            }
+            Self::NatsUnavailable
+            | Self::JetstreamUnavailable
+            | Self::IssuerUnavailable
+            | Self::RevokeIncomplete => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         }
     }
@@ -330,6 +336,26 @@ pub(crate) fn subject_not_allowed() -> Problem {
     Problem::new(Code::SubjectNotAllowed, "The caller may not publish on this subject.")
 }
 
+impl From<StreamsNotReady> for Problem {
+    fn from(error: StreamsNotReady) -> Self {
+        Self::new(
+            Code::JetstreamUnavailable,
+            "A stream that this role rests on is not ready; try again.",
+        )
+        .caused_by(error)
+    }
+}
+
+impl From<JetStreamError> for Problem {
+    fn from(error: JetStreamError) -> Self {
+        Self::new(
+            Code::JetstreamUnavailable,
+            "What this role reads of a stream could not be made ready; try again.",
+        )
+        .caused_by(error)
+    }
+}
+
 impl From<MessageError> for Problem {
     fn from(error: MessageError) -> Self {
         match error {
@@ -433,7 +459,7 @@ impl From<RevokeError> for Problem {
     fn from(error: RevokeError) -> Self {
         match error {
             RevokeError::Ban(_) | RevokeError::Ended(_) => Self::internal(error),
-            RevokeError::Signer(_) | RevokeError::Kick(_) => Self::new(
+            RevokeError::Signer(_) | RevokeError::Kick(_) | RevokeError::Consumers(_) => Self::new(
                 Code::RevokeIncomplete,
                 "The ban holds, but connections may not have ended; call again.",
             )

@@ -30,4 +30,5 @@ pub mod router;
 pub mod routes;
 pub mod server;
 pub mod session;
+pub mod streams;
 pub mod telemetry;

@@ -41,6 +41,7 @@ use crate::{
         revoke::revoke,
         session::{SessionIssuer, begin_session, end_session},
     },
+    streams::Streams,
     telemetry::Metrics,
 };
 
@@ -60,6 +61,8 @@ pub struct AppState {
     pub authenticator: Authenticator,
     /// Bans.
     pub revoker: Revoker,
+    /// What some roles rest on.
+    pub streams: Streams,
     /// Bounds how often.
     pub limits: RateLimits,
     /// Tells from where.
@@ -85,6 +88,7 @@ parts_of_state! {
     sessions: SessionIssuer,
     authenticator: Authenticator,
     revoker: Revoker,
+    streams: Streams,
     limits: RateLimits,
     addresses: AddressSource,
     metrics: Metrics,

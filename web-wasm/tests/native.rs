@@ -13,6 +13,8 @@ mod chaos;
 #[path = "native/cluster.rs"]
 mod cluster;
 mod common;
+#[path = "native/delivered.rs"]
+mod delivered;
 #[path = "native/differential.rs"]
 mod differential;
 #[path = "native/env.rs"]

@@ -6,6 +6,7 @@ use crate::{
     mint::{ChannelError, MintError, RoleDenied},
     revoke::AdmitError,
     session::SessionError,
+    streams::{JetStreamError, StreamsNotReady},
 };
 
 /// Why a client does not get in. It is told none of it.
@@ -44,6 +45,12 @@ pub enum Denied {
     /// It is banned, or has too many tokens.
     #[error(transparent)]
     Ban(#[from] AdmitError),
+    /// What its role rests on is not there.
+    #[error(transparent)]
+    Streams(#[from] StreamsNotReady),
+    /// Its consumers could not be made.
+    #[error(transparent)]
+    Consumers(#[from] JetStreamError),
     /// It was not decided in time.
     #[error("it was not decided in time")]
     Deadline,
@@ -69,6 +76,7 @@ impl Denied {
             Self::Mint(_) => "mint",
             Self::Ban(AdmitError::Banned) => "banned",
             Self::Ban(_) => "too_many_keys",
+            Self::Streams(_) | Self::Consumers(_) => "jetstream_unavailable",
             Self::Deadline => "deadline",
         }
     }

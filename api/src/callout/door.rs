@@ -12,6 +12,7 @@ use crate::{
     mint::{self, Minted, Roles},
     revoke::BanList,
     session::{self, Session, Sessions},
+    streams::Streams,
 };
 
 /// Decides about clients, with what decides about calls.
@@ -29,6 +30,8 @@ pub struct Door {
     pub bans: BanList,
     /// How often somebody may come.
     pub limits: RateLimits,
+    /// What some roles rest on.
+    pub streams: Streams,
 }
 
 /// Somebody who gets in.
@@ -64,11 +67,13 @@ impl Door {
         if !policy.role.template.allowed_connection_types.contains(&connection_type) {
             return Err(Denied::RoleConnectionType);
         }
+        self.streams.admit(&policy.role)?;
         let nkey = asked.user_nkey.clone();
         let grant = policy.grant(&session.identity, nkey, &session.channels)?;
         let minted = mint::mint_for_login(&grant, now, Some(session.expires_at))?;
         // Afterwards, so that no token is younger than a ban that did not find it.
         self.bans.admit(&session.identity, grant.nkey(), minted.expires_at, minted.issued_at)?;
+        self.streams.make_consumers(&grant).await?;
         let channels: Vec<String> = grant.channels().iter().map(ToString::to_string).collect();
         Ok(Admitted {
             role: grant.role().name.to_string(),

@@ -125,9 +125,9 @@ impl RolesCommand {
     pub(super) fn run(self) -> Result<(), CliError> {
         match self {
             Self::Apply { files, push, dry_run } => {
-                let roles = roles::load(&files.roles)?;
+                let file = roles::load(&files.roles)?;
                 let dir = files.dir.open()?;
-                let update = apply(&dir, &roles, unix_now())?;
+                let update = apply(&dir, &file, unix_now())?;
                 if update.changes.is_empty() {
                     print(
                         "The account's JWT says what the roles file says. `api serve` takes the \
@@ -174,7 +174,7 @@ impl DirArgs {
 
 /// Waits for as long as a token of the role may live. Whatever is wrong is told before.
 fn wait_for_tokens(role: &RoleName, files: &FileArgs) -> Result<(), CliError> {
-    let roles = roles::load(&files.roles)?;
+    let roles = roles::load(&files.roles)?.roles;
     let known = roles::find(&roles, role).ok_or_else(|| UpdateError::NoRole(role.clone()))?;
     retire_key(&files.dir.open()?, role, unix_now())?;
     let wait = known.ttl + Duration::from_secs(EXPIRY_SLACK);

@@ -6,6 +6,7 @@
 //! signing key. Whoever steals that key can mint tokens of that role, and nothing else.
 
 mod channel;
+mod consumer;
 mod error;
 mod policy;
 mod resolve;
@@ -15,6 +16,7 @@ mod token;
 
 pub use channel::{AllowedValues, Channel, ChannelError, ChannelKind};
 pub(crate) use channel::{MAX_KIND_BYTES, MAX_VALUE_BYTES};
+pub use consumer::{Consumer, ConsumerTemplate, DeliverPolicy};
 pub use error::MintError;
 pub use policy::{Grant, Rights, RolePolicy};
 pub(crate) use role::is_token;

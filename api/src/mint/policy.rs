@@ -148,6 +148,7 @@ pub(super) mod testing {
             given_to,
             ttl: Duration::from_secs(900),
             channels: vec![ChannelKind { name: "room".into(), values: AllowedValues::Any, max: 4 }],
+            consumers: Vec::new(),
             template: UserTemplate {
                 publish: Permission::only(["rooms.{{tag(room)}}.chat.{{subject()}}"]),
                 subscribe: Permission::only([

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::{
     channel::{AllowedValues, ChannelKind},
+    consumer::ConsumerTemplate,
     resolve::resolve,
 };
 use crate::{
     auth::Identity,
-    claims::{Permission, UserTemplate},
+    claims::{ConnectionType, Permission, UserTemplate, subject::overlap},
 };
 
 /// Longest name of a role. Names are part of file names and of each token's own name.
@@ -76,6 +77,8 @@ pub struct Role {
     pub ttl: Duration,
     /// The channels a caller may ask for.
     pub channels: Vec<ChannelKind>,
+    /// What holders are sent from streams.
+    pub consumers: Vec<ConsumerTemplate>,
     /// Rights and limits, as the account's JWT holds them.
     pub template: UserTemplate,
 }
@@ -93,6 +96,22 @@ impl Role {
     #[must_use]
     pub fn publish_by_call(&self) -> Permission {
         resolve(&self.template.publish, None, &[])
+    }
+
+    /// Whether some holder, by some key or channel, may publish on some subject of this pattern.
+    #[must_use]
+    pub fn may_reach(&self, pattern: &str) -> bool {
+        let with_wildcards = |allowed: &String| {
+            let put_in = |token| if str::contains(token, "{{") { "*" } else { token };
+            allowed.split('.').map(put_in).collect::<Vec<_>>().join(".")
+        };
+        self.template.publish.allow.iter().any(|allowed| overlap(&with_wildcards(allowed), pattern))
+    }
+
+    /// Whether browsers may connect with it.
+    #[must_use]
+    pub fn is_for_browsers(&self) -> bool {
+        self.template.allowed_connection_types.contains(&ConnectionType::Websocket)
     }
 
     /// The claims of a person that decide about the role and its channels.

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     claims::{AccountClaims, AccountPair, Claims, SigningKey, UserClaims},
+    config::roles::RolesFile,
     keys::names,
     mint::{Role, RoleName},
 };
@@ -16,16 +17,16 @@ use crate::{
 ///
 /// # Errors
 /// One variant of [`UpdateError`] for each thing that is missing or wrong.
-pub fn apply(dir: &KeysDir, roles: &[Role], now: i64) -> Result<Update, UpdateError> {
+pub fn apply(dir: &KeysDir, file: &RolesFile, now: i64) -> Result<Update, UpdateError> {
     let (operator, mut account) = dir.account()?;
     let mut update = Update::default();
-    change_keys(dir, roles, &mut account.nats, &mut update)?;
+    change_keys(dir, &file.roles, &mut account.nats, &mut update)?;
     // Before what follows: only this is a change of the account.
     let account_changes = !update.changes.is_empty();
     if account_changes {
         dir.reissue(account.clone(), &operator, now, &mut update)?;
     }
-    change_service_user(dir, roles, &account, now, &mut update)?;
+    change_service_user(dir, file, &account, now, &mut update)?;
     Ok(update)
 }
 
@@ -99,21 +100,21 @@ fn new_role_key(
 /// Also one that is yet to take the place of the present one.
 fn change_service_user(
     dir: &KeysDir,
-    roles: &[Role],
+    file: &RolesFile,
     account: &Claims<AccountClaims>,
     now: i64,
     update: &mut Update,
 ) -> Result<(), UpdateError> {
-    let wanted = service_user::publish(roles);
-    for file in [names::next(names::SERVICE_CREDS), names::SERVICE_CREDS.to_owned()] {
-        let Some(service) = dir.user_if_there(&file)? else { continue };
+    let wanted = service_user::publish(&file.roles, &file.streams);
+    for name in [names::next(names::SERVICE_CREDS), names::SERVICE_CREDS.to_owned()] {
+        let Some(service) = dir.user_if_there(&name)? else { continue };
         let has = service.claims().map(|claims: UserClaims| claims.publish);
         if has.is_ok_and(|publish| publish.as_ref() == Some(&wanted)) {
             continue;
         }
         let signer = dir.signer(account)?;
-        let credentials = service_user::credentials(service.pair(), roles, now, &signer)?;
-        update.files.push(PlannedFile { name: file, contents: credentials.format()? });
+        let credentials = service_user::credentials(service.pair(), wanted.clone(), now, &signer)?;
+        update.files.push(PlannedFile { name, contents: credentials.format()? });
         update.changes.push(format!(
             "service user: may publish {}, once `api serve` has started again",
             wanted.allow.join(", ")

@@ -214,8 +214,13 @@ pub fn plan(request: &InitRequest, keys: &FreshKeys, now: i64) -> Result<Plan, P
         seed(names::ACCOUNT_SIGNING_SEED, &keys.account_signing)?,
         PlannedFile {
             name: names::SERVICE_CREDS.to_owned(),
-            contents: service_user::credentials(&keys.service, &request.roles, now, &signer)?
-                .format()?,
+            contents: service_user::credentials(
+                &keys.service,
+                service_user::publish(&request.roles, &request.streams),
+                now,
+                &signer,
+            )?
+            .format()?,
         },
         PlannedFile {
             name: names::SYSTEM_CREDS.to_owned(),
@@ -270,7 +275,7 @@ mod tests {
     const ROLES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/roles.toml"));
 
     fn roles() -> Vec<Role> {
-        crate::config::roles::parse(ROLES).unwrap()
+        crate::config::roles::parse(ROLES).unwrap().roles
     }
 
     const NOW: i64 = 1_800_000_000;
@@ -283,6 +288,7 @@ mod tests {
             monitor_listen: "127.0.0.1:8222".parse().unwrap(),
             allowed_origins: vec!["http://localhost:3000".parse().unwrap()],
             roles: roles(),
+            streams: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{config::Origin, mint::Role};
+use crate::{config::Origin, mint::Role, streams::DeclaredStream};
 
 /// Addresses, paths and origins of one machine, and the roles. A port of 0 leaves the choice to nats-server.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,4 +19,6 @@ pub struct InitRequest {
     pub allowed_origins: Vec<Origin>,
     /// The roles that get a signing key.
     pub roles: Vec<Role>,
+    /// The streams that the service is to make and to check.
+    pub streams: Vec<DeclaredStream>,
 }

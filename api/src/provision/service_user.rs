@@ -5,6 +5,7 @@ use crate::{
     claims::{ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair},
     keys::ServiceCredentials,
     mint::{CallerRule, Role},
+    streams::DeclaredStream,
 };
 
 /// What `serve` publishes in its own name.
@@ -12,17 +13,16 @@ const OWN_SUBJECTS: &str = "com.scaling-ws.>";
 /// Subscriptions: its private inbox, with room.
 const SUBSCRIPTIONS: i64 = 64;
 
-/// Makes the user's token: it may publish the application's subjects and what it is to publish for
-/// back ends, may read nothing but its own inbox, and only over TCP.
+/// Makes the user's token: it may publish what [`publish()`] says, may read nothing but its own inbox, and only over TCP.
 pub(super) fn credentials(
     user: &UserPair,
-    roles: &[Role],
+    publish: Permission,
     now: i64,
     signer: &UserSigner,
 ) -> Result<ServiceCredentials, SignError> {
     let key = user.public();
     let claims = UserClaims::new(
-        publish(roles),
+        publish,
         Permission::only([format!("_INBOX.{key}.>")]),
         SUBSCRIPTIONS,
         NO_LIMIT,
@@ -32,8 +32,10 @@ pub(super) fn credentials(
 }
 
 /// Its own subjects, and those that a back end may have it publish. Which back end may have it
-/// publish which of them is decided by each one's role before anything is sent.
-pub(super) fn publish(roles: &[Role]) -> Permission {
+/// publish which of them is decided by each one's role before anything is sent. Of JetStream, what
+/// makes and checks the streams that the roles file declares, each by its name, and makes and deletes
+/// their consumers; never what deletes or empties a stream.
+pub(super) fn publish(roles: &[Role], streams: &[DeclaredStream]) -> Permission {
     let mut subjects = vec![OWN_SUBJECTS.to_owned()];
     let for_back_ends = roles
         .iter()
@@ -44,6 +46,20 @@ pub(super) fn publish(roles: &[Role]) -> Permission {
         if !is_covered && !subjects.contains(pattern) {
             subjects.push(pattern.clone());
         }
+    }
+    for stream in streams {
+        let name = &stream.name;
+        subjects.extend(
+            ["INFO", "CREATE", "UPDATE"].map(|what| format!("$JS.API.STREAM.{what}.{name}")),
+        );
+    }
+    let mut consumed: Vec<&String> =
+        roles.iter().flat_map(|role| &role.consumers).map(|consumer| &consumer.stream).collect();
+    consumed.sort();
+    consumed.dedup();
+    for name in consumed {
+        subjects
+            .extend(["CREATE", "DELETE"].map(|what| format!("$JS.API.CONSUMER.{what}.{name}.*")));
     }
     Permission::only(subjects)
 }

@@ -10,6 +10,7 @@ use super::{
     signer::SignerError,
 };
 use crate::clock::unix_now;
+use crate::streams::{JetStreamError, Streams};
 use crate::{auth::Identity, mint::CallerRule};
 
 /// A ban is not complete. Whatever of it was done, holds; doing it again is harmless.
@@ -24,6 +25,9 @@ pub enum RevokeError {
     /// Nothing is minted any more, and connections there are may live on for a time.
     #[error("connections could not be ended")]
     Kick(#[from] KickError),
+    /// Their consumers could not be deleted, and go when nobody has listened for a time.
+    #[error("consumers could not be deleted")]
+    Consumers(#[from] JetStreamError),
     /// The work ended before it was done.
     #[error("the work ended badly")]
     Ended(#[source] tokio::task::JoinError),
@@ -53,6 +57,8 @@ pub struct Revoker {
 pub struct Means {
     /// Ends connections.
     pub kicker: Kicker,
+    /// Deletes consumers.
+    pub streams: Streams,
     /// Changes the account's JWT, where that is wanted.
     pub signer: Option<Signer>,
 }
@@ -104,15 +110,17 @@ async fn revoke(
     };
     let ban = banning.await.map_err(RevokeError::Ended)??;
     let mut done = Revoked { revoked: false, kicked: 0, ban };
-    let Some(Means { kicker, signer }) = means else { return Ok(done) };
+    let Some(Means { kicker, signer, streams }) = means else { return Ok(done) };
     // First the quick part; whoever comes back between the two is put out by the second.
     let kicked = kicker.kick(&done.ban.nkeys).await;
     bans.tell_changed();
+    let deleted = streams.delete_consumers(&done.ban.nkeys).await;
     if let Some(signer) = signer {
         signer.revoke(&done.ban).await?;
         done.revoked = true;
     }
     done.kicked = kicked?;
+    deleted?;
     info!(?target, ?until, nkeys = done.ban.nkeys.len(), done.revoked, done.kicked, "banned");
     Ok(done)
 }

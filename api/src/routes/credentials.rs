@@ -15,8 +15,11 @@ use crate::{
     error::{Code, Problem},
     extract::JsonBody,
     middleware::rate_limit::SessionLimit,
-    mint::{self, ChannelError, Grant, Minted, NAME_ENTROPY, RoleDenied, RoleName, Roles},
+    mint::{
+        self, ChannelError, Consumer, Grant, Minted, NAME_ENTROPY, RoleDenied, RoleName, Roles,
+    },
     revoke::Revoker,
+    streams::Streams,
     telemetry::Metrics,
 };
 
@@ -69,6 +72,18 @@ pub(crate) struct Credentials {
     permissions: Permissions,
     role: String,
     channels: Vec<String>,
+    /// What it is sent from streams.
+    consumers: Vec<Delivery>,
+}
+
+/// What a consumer, made for the holder, sends it.
+#[derive(Serialize, ToSchema)]
+struct Delivery {
+    stream: String,
+    /// Where to subscribe, to just this; whoever of the holder's tabs does gets all.
+    deliver_subject: String,
+    /// What it delivers.
+    filter: Vec<String>,
 }
 
 /// What the holder may do.
@@ -91,6 +106,8 @@ struct Permissions {
 /// * 403 `channel_not_allowed`: the role has no such channel, or not for this caller.
 /// * 403 `banned`: the caller or the key is.
 /// * 422 `credential_too_large`: it would not fit a login.
+/// * 503 `jetstream_unavailable`: the role writes to a stream that is not known to be right, or has a
+///   consumer that could not be made.
 /// * What [`JsonBody`] answers to other bodies.
 #[utoipa::path(
     post,
@@ -103,6 +120,7 @@ pub async fn credentials(
     session: SessionLimit,
     State(issuer): State<Issuer>,
     State(revoker): State<Revoker>,
+    State(streams): State<Streams>,
     State(metrics): State<Metrics>,
     body: Result<JsonBody<CredentialsRequest>, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -112,10 +130,13 @@ pub async fn credentials(
     let requested = request.role.as_deref().map(parse_role).transpose()?;
     let policy = issuer.roles.choose(&identity, requested.as_ref())?;
     let grant = policy.grant(&identity, nkey, &request.channels)?;
+    streams.admit(&policy.role)?;
 
     let minted = mint_now(&grant)?;
     // Afterwards, so that no token is younger than a ban that did not find it.
     revoker.bans().admit(&identity, grant.nkey(), minted.expires_at, minted.issued_at)?;
+    // Last, so that nobody who is banned is sent anything.
+    streams.make_consumers(&grant).await?;
     let role = &grant.role().name;
     let channels: Vec<String> = grant.channels().iter().map(ToString::to_string).collect();
     metrics.minted(role.as_str());
@@ -140,8 +161,16 @@ pub async fn credentials(
         permissions: Permissions { publish: minted.publish, subscribe: minted.subscribe },
         role: role.to_string(),
         channels,
+        consumers: grant.consumers().into_iter().map(Delivery::from).collect(),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)))
+}
+
+impl From<Consumer> for Delivery {
+    fn from(consumer: Consumer) -> Self {
+        let Consumer { stream, deliver_subject, filter, .. } = consumer;
+        Self { stream, deliver_subject, filter }
+    }
 }
 
 /// A name that no role can have is answered as that of a role that does not exist.

@@ -37,5 +37,6 @@ mod service;
 mod session;
 mod startup;
 mod stop;
+mod streams;
 mod user;
 mod wait;

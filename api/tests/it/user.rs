@@ -37,6 +37,24 @@ impl User {
         Self { jwt: jwt.as_str().to_owned(), key }
     }
 
+    /// A connection of a user that may publish to these subjects, and nothing else.
+    pub(crate) async fn limited_to(nats: &Nats, publish: &[&str]) -> Client {
+        let account = nats.account().sub;
+        let signer: AccountPair = nats.seed("account-signing.seed");
+        let pair = UserPair::from_random(std::array::from_fn(|_| fastrand::u8(..))).unwrap();
+        let mut body = UserClaims::new(
+            Permission::only(publish.iter().copied()),
+            Permission::nothing(),
+            NO_LIMIT,
+            NO_LIMIT,
+            vec![ConnectionType::Standard],
+        );
+        body.issuer_account = Some(account);
+        let jwt = Claims::sign(pair.public(), "limited", now(), None, body, &signer).unwrap();
+        let key = KeyPair::from_seed(&pair.seed().unwrap()).unwrap();
+        Self { jwt: jwt.as_str().to_owned(), key }.connect(nats).await
+    }
+
     async fn log_in(&self, nats: &Nats) -> (Client, String) {
         let mut client = Client::tcp(nats).await;
         let answer = client.log_in(&self.jwt, &self.key).await;

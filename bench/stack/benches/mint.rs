@@ -21,6 +21,7 @@ fn policy() -> RolePolicy {
         given_to: Vec::new(),
         ttl: Duration::from_secs(900),
         channels: vec![ChannelKind { name: "room".into(), values: AllowedValues::Any, max: 8 }],
+        consumers: Vec::new(),
         template: UserTemplate {
             publish: Permission::only(["rooms.{{tag(room)}}.chat.{{subject()}}"]),
             subscribe: Permission::only(["_INBOX.{{subject()}}.>", "rooms.{{tag(room)}}.>"]),

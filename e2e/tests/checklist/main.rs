@@ -11,6 +11,7 @@ mod keys;
 mod lifecycle;
 mod reach;
 mod secrets;
+mod streams;
 mod subjects;
 mod support;
 mod tokens;

@@ -1,15 +1,19 @@
-//! The roles file: which roles there are, who may have them, and what they open.
+//! The roles file: which roles there are, who may have them, and what they open; and the buckets and
+//! streams that must be made just so for roles to write to.
 //!
 //! `api/roles.toml` documents each field. Reading it tells every mistake, not only the first, each
 //! with its place and with what to do about it: the file decides what strangers may do, so whoever
 //! writes it must not have to guess.
 
+mod browsers;
 mod channels;
+mod consumers;
 mod fields;
 mod given_to;
 mod lists;
 mod pattern;
 mod read;
+mod streams;
 
 use std::{
     fmt, fs, io,
@@ -18,7 +22,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::mint::{CallerRule, Role, RoleName};
+use crate::{
+    mint::{CallerRule, Role, RoleName},
+    streams::DeclaredStream,
+};
 
 /// Longest life of a browser's credential: a day. Nothing but the end of its life takes a
 /// credential away from a browser that was let in by mistake.
@@ -32,6 +39,15 @@ pub const MIN_TTL_SECONDS: u64 = 2;
 pub struct RolesConfig {
     /// The roles file.
     pub file: PathBuf,
+}
+
+/// What a roles file says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RolesFile {
+    /// The roles, in the file's order, which is the order of preference.
+    pub roles: Vec<Role>,
+    /// Buckets and streams that are to be there.
+    pub streams: Vec<DeclaredStream>,
 }
 
 /// The roles file cannot be used.
@@ -76,23 +92,23 @@ fn list(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(|mistake| format!("\n  {mistake}")).collect()
 }
 
-/// Reads the roles file. The roles come in the file's order, which is the order of preference.
+/// Reads the roles file.
 ///
 /// # Errors
 /// * [`RolesFileError::Read`]: the file is missing or unreadable.
 /// * [`RolesFileError::Mistakes`]: everything that is wrong with it.
-pub fn load(path: &Path) -> Result<Vec<Role>, RolesFileError> {
-    check(path).map(|(roles, _)| roles)
+pub fn load(path: &Path) -> Result<RolesFile, RolesFileError> {
+    check(path).map(|(file, _)| file)
 }
 
 /// Reads the roles file as [`load`] does, and tells what in it is no mistake and may surprise.
 ///
 /// # Errors
 /// Those of [`load`].
-pub fn check(path: &Path) -> Result<(Vec<Role>, Vec<Mistake>), RolesFileError> {
+pub fn check(path: &Path) -> Result<(RolesFile, Vec<Mistake>), RolesFileError> {
     let text = fs::read_to_string(path)
         .map_err(|source| RolesFileError::Read { path: path.to_owned(), source })?;
-    read::roles(&text)
+    read::file(&text)
         .map_err(|mistakes| RolesFileError::Mistakes { path: path.to_owned(), mistakes })
 }
 
@@ -100,8 +116,8 @@ pub fn check(path: &Path) -> Result<(Vec<Role>, Vec<Mistake>), RolesFileError> {
 ///
 /// # Errors
 /// Every mistake, in the text's order.
-pub fn parse(text: &str) -> Result<Vec<Role>, Vec<Mistake>> {
-    read::roles(text).map(|(roles, _)| roles)
+pub fn parse(text: &str) -> Result<RolesFile, Vec<Mistake>> {
+    read::file(text).map(|(file, _)| file)
 }
 
 /// Reads rules as those of `given_to` that stand elsewhere, in a list of this name.

@@ -8,11 +8,13 @@ use toml::{
 };
 
 use super::{
-    MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake,
+    MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake, RolesFile, browsers,
     channels::{self, ChannelLists},
+    consumers,
     fields::{Fields, Mistakes},
     given_to,
     lists::{self, Direction},
+    streams::{self, Placed},
 };
 use crate::{
     claims::{
@@ -37,24 +39,26 @@ const MAX_RESPONSE_SECONDS: u64 = 300;
 
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// The roles, and what is no mistake and may surprise.
-pub(super) fn roles(text: &str) -> Result<(Vec<Role>, Vec<Mistake>), Vec<Mistake>> {
+/// What the file says, and what is no mistake and may surprise.
+pub(super) fn file(text: &str) -> Result<(RolesFile, Vec<Mistake>), Vec<Mistake>> {
     let mut mistakes = Mistakes::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         mistakes.add_toml(error, &(0..0));
     }
     // What is left of a text with errors would only be misunderstood.
-    let roles = if mistakes.is_empty() { read_file(document, &mut mistakes) } else { Vec::new() };
+    let file =
+        if mistakes.is_empty() { read_file(document, &mut mistakes) } else { RolesFile::default() };
     if mistakes.is_empty() {
-        Ok((roles, mistakes.into_warnings()))
+        Ok((file, mistakes.into_warnings()))
     } else {
         Err(mistakes.into_sorted())
     }
 }
 
-fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Vec<Role> {
+fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> RolesFile {
     let mut fields = Fields::new(document, "the file");
+    let declared = streams::read(&mut fields, mistakes);
     let mut roles: Vec<Role> = Vec::new();
     match fields.array("role", mistakes) {
         None => mistakes.add(&(0..0), "there is no [[role]]; without one nobody gets in"),
@@ -64,7 +68,7 @@ fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Vec
             }
             for value in array.into_inner() {
                 let span = value.span();
-                let Some(role) = read_role(value, mistakes) else { continue };
+                let Some(role) = read_role(value, &declared, mistakes) else { continue };
                 if roles.iter().any(|other| other.name == role.name) {
                     let problem = format!("there is another role {:?}", role.name.as_str());
                     mistakes.add(&span, problem);
@@ -73,11 +77,16 @@ fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Vec
             }
         }
     }
-    fields.finish("[[role]]", mistakes);
-    roles
+    fields.finish("[[role]], [[bucket]], [[stream]]", mistakes);
+    let streams = browsers::settle_confirmations(&roles, declared, mistakes);
+    RolesFile { roles, streams }
 }
 
-fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option<Role> {
+fn read_role(
+    value: Spanned<DeValue<'_>>,
+    declared: &[Placed],
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Role> {
     let mut fields = Fields::of(value, "a role", mistakes)?;
     let name = fields.required::<String>("name", mistakes).and_then(|name| {
         fields.rename(format!("role {:?}", name.get_ref()));
@@ -94,11 +103,12 @@ fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option
     let publish = lists::read(Direction::Publish, &mut fields, mistakes);
     let subscribe = lists::read(Direction::Subscribe, &mut fields, mistakes);
     let channels = channels::read(&mut fields, mistakes);
+    let consumers = consumers::read(&mut fields, declared, channels.as_deref(), mistakes);
     let what = fields.what().to_owned();
     let span = fields.span().clone();
     fields.finish(
         "name, given_to, ttl_seconds, max_payload_bytes, max_subscriptions, connection_types, \
-         responses, publish, subscribe, channel",
+         responses, publish, subscribe, channel, consumer",
         mistakes,
     );
 
@@ -111,6 +121,10 @@ fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option
         publish.and_then(|lists| lists.with(opened(|channel| &channel.publish), &what, mistakes));
     let subscribe = subscribe
         .and_then(|lists| lists.with(opened(|channel| &channel.subscribe), &what, mistakes));
+    let consumers = consumers?;
+    if let Some(subscribe) = &subscribe {
+        consumers::check_inbox(&consumers, subscribe, &what, mistakes);
+    }
     let given_to = given_to?;
     for lists in &channels {
         let from_claim = matches!(lists.kind.values, AllowedValues::InClaim(_));
@@ -128,6 +142,7 @@ fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option
         given_to,
         ttl: Duration::from_secs(ttl?),
         channels: channels.into_iter().map(|lists| lists.kind).collect(),
+        consumers: consumers.into_iter().map(|consumer| consumer.template).collect(),
         template: UserTemplate {
             publish: publish?,
             subscribe: subscribe?,
@@ -138,7 +153,7 @@ fn read_role(value: Spanned<DeValue<'_>>, mistakes: &mut Mistakes<'_>) -> Option
             allowed_connection_types: allowed_connection_types?,
         },
     };
-    check_buckets(&role, &what, &span, mistakes);
+    browsers::check(&role, declared, &what, &span, mistakes);
     check_size(&role, &what, &span, mistakes);
     Some(role)
 }
@@ -189,21 +204,6 @@ fn read_responses(
         max: i64::try_from(max?).ok()?,
         ttl: i64::try_from(ttl?).ok()? * NANOSECONDS,
     })
-}
-
-/// Browsers write in no bucket: those are made to take `Nats-Rollup`, a header by which one message
-/// empties them, and no permission keeps headers back.
-fn check_buckets(role: &Role, what: &str, span: &Range<usize>, mistakes: &mut Mistakes<'_>) {
-    let is_bucket = |pattern: &&String| pattern.starts_with("$KV.") || pattern.starts_with("$O.");
-    if role.template.allowed_connection_types.contains(&ConnectionType::Websocket)
-        && let Some(pattern) = role.template.publish.allow.iter().find(is_bucket)
-    {
-        let problem = format!(
-            "{what}: with {pattern:?} a browser could empty a bucket by a Nats-Rollup header; have \
-             a back end write there, which comes by \"STANDARD\" alone"
-        );
-        mistakes.add(span, problem);
-    }
 }
 
 /// Makes the largest token the role can have, and measures it.

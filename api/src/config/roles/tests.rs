@@ -1,6 +1,6 @@
 use crate::{
     claims::{ConnectionType, Permission, ResponsePermission},
-    mint::{AllowedValues, CallerRule, ClaimPath, ClaimTest},
+    mint::{AllowedValues, CallerRule, ClaimPath, ClaimTest, DeliverPolicy},
 };
 
 use super::*;
@@ -34,7 +34,7 @@ fn mistakes(from: &str, to: &str) -> String {
 
 #[test]
 fn the_roles_we_ship_are_what_they_say() {
-    let roles = parse(SHIPPED).unwrap();
+    let roles = parse(SHIPPED).unwrap().roles;
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
     assert_eq!(names, ["guest", "brief", "member", "backend"]);
     let [guest, brief, member, backend] = &roles[..] else { panic!("four roles") };
@@ -79,7 +79,7 @@ fn everything_a_role_can_say_is_understood() {
              responses = { max = 2, ttl_seconds = 5 }",
         )
         .replace("{ claim = \"rooms\" }", "{ any = true }");
-    let role = &parse(&text).unwrap()[0];
+    let role = &parse(&text).unwrap().roles[0];
     assert_eq!(role.given_to.len(), 6);
     assert_eq!(
         role.given_to[2],
@@ -141,6 +141,11 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
         ("allow = [\"a\"]", "allow = [\"$JS.API.CONSUMER.CREATE.S\"]", "NATS's own"),
         ("allow = [\"a\"]", "allow = [\"$KV.settings.>\"]", "could empty a bucket"),
         ("[\"rooms.{{tag(room)}}.chat\"]", "[\"$O.files.{{tag(room)}}\"]", "could empty a bucket"),
+        (
+            "allow = [\"a\"]",
+            "allow = [\"$JS.API.STREAM.INFO.S\"]",
+            "answers wherever the asker says",
+        ),
         ("allow = [\"a\"]", "allow = [\"a.{{name()}}\"]", "use {{subject()}}"),
         ("allow = [\"a\"]", "allow = [\"a.{{tag(room)}}\"]", "belongs in the lists of the channel"),
         ("allow = [\"a\"], deny = []", "allow = [\"a\"]", "deny is missing"),
@@ -219,4 +224,199 @@ fn names_are_given_once() {
 fn a_missing_file_is_named() {
     let error = load(Path::new("/no/such.toml")).unwrap_err();
     assert!(error.to_string().contains("/no/such.toml"), "{error}");
+}
+
+/// A bucket and a stream that are right, before [`GOOD`].
+const DECLARED: &str = r#"[[bucket]]
+name = "presence"
+history = 1
+ttl_seconds = 60
+max_bytes = 1000000
+max_value_bytes = 512
+storage = "memory"
+
+[[stream]]
+name = "CHAT"
+subjects = ["rooms.>"]
+ttl_seconds = 3600
+max_bytes = 1000000
+max_message_bytes = 1024
+max_messages_per_subject = 100
+duplicate_window_seconds = 120
+storage = "file"
+replicas = 3
+
+"#;
+
+#[test]
+fn buckets_and_streams_are_read_and_confirm_only_what_no_browser_publishes() {
+    let allow = "allow = [\"a\"]";
+    let text =
+        format!("{DECLARED}{GOOD}").replace(allow, "allow = [\"$KV.presence.{{subject()}}\"]");
+    let streams = parse(&text).unwrap().streams;
+    let [bucket, chat] = &streams[..] else { panic!("{streams:?}") };
+    assert_eq!((bucket.name.as_str(), bucket.subjects.len()), ("KV_presence", 1));
+    let config = bucket.config();
+    assert_eq!(config["subjects"], serde_json::json!(["$KV.presence.>"]));
+    for (field, value) in [
+        ("no_ack", true.into()),
+        ("deny_delete", true.into()),
+        ("deny_purge", true.into()),
+        ("max_age", 60_000_000_000_u64.into()),
+        ("max_msgs_per_subject", 1.into()),
+        ("discard", "new".into()),
+    ] {
+        let value: serde_json::Value = value;
+        assert_eq!(config[field], value, "{field}");
+    }
+    assert!(config.keys().all(|field| !field.starts_with("allow_") || field == "allow_direct"));
+    assert!(!chat.confirms, "the channel publishes there");
+    assert_eq!((chat.replicas, chat.max_per_subject), (3, Some(100)));
+
+    // Nobody publishes in the bucket, and over TCP alone in the rooms.
+    let text = text
+        .replace("allow = [\"$KV.presence.{{subject()}}\"]", allow)
+        .replace("max_sub", "connection_types = [\"STANDARD\"]\nmax_sub");
+    assert!(parse(&text).unwrap().streams.iter().all(|stream| stream.confirms));
+    // The channel's value is any, and so is the key.
+    for (subject, confirms) in [("rooms.7.chat", false), ("rooms.*.other", true)] {
+        let text = format!("{DECLARED}{GOOD}").replace("[\"rooms.>\"]", &format!("[{subject:?}]"));
+        assert_eq!(parse(&text).unwrap().streams[1].confirms, confirms, "{subject}");
+    }
+}
+
+#[test]
+fn each_mistake_in_a_bucket_or_stream_is_told_with_its_line() {
+    let allow = "allow = [\"a\"]";
+    for (from, to, said) in [
+        ("\"presence\"", "\"a.b\"", "line 2, column 8: a name has"),
+        ("\"presence\"", "\"\"", "a name has 1 to 32"),
+        ("history = 1", "history = 65", "line 3, column 11: bucket \"presence\": history must be"),
+        ("history = 1", "histori = 1", "there is no field \"histori\""),
+        ("ttl_seconds = 60", "ttl_seconds = 0", "ttl_seconds must be 1"),
+        ("max_bytes = 1000000\n", "", "max_bytes is missing"),
+        ("max_value_bytes = 512", "max_value_bytes = 65537", "max_value_bytes must be 1 to 65536"),
+        ("\"memory\"", "\"disk\"", "storage is \"file\" or \"memory\""),
+        ("\"CHAT\"", "\"KV_presence\"", "declare it as [[bucket]]"),
+        ("\"rooms.>\"", "\"$KV.a.>\"", "a bucket is a [[bucket]]"),
+        ("\"rooms.>\"", "\"$JS.API.>\"", "a bucket is a [[bucket]]"),
+        ("\"rooms.>\"", "\">\"", "begins with a wildcard"),
+        ("\"rooms.>\"", "\"_INBOX.>\"", "other people's inboxes"),
+        ("\"rooms.>\"", "\"a.{{subject()}}\"", "use wildcards"),
+        ("[\"rooms.>\"]", "[]", "subjects are 1 to 16"),
+        ("replicas = 3", "replicas = 6", "replicas must be 1 to 5"),
+        ("duplicate_window_seconds = 120", "duplicate_window_seconds = 3601", "must be 1 to 3600"),
+        ("ttl_seconds = 3600", "ttl_seconds = 60", "longer than ttl_seconds"),
+        (
+            allow,
+            "allow = [\"$KV.other.{{subject()}}\"]",
+            "declare [[bucket]] with the name \"other\"",
+        ),
+        (allow, "allow = [\"$KV.presence.>\"]", "a key holds {{subject()}}"),
+        (allow, "allow = [\"$O.presence.{{subject()}}\"]", "Nats-Rollup"),
+        (allow, "allow = [\"$JS.API.DIRECT.GET.KV_presence.>\"]", "answers wherever the asker"),
+    ] {
+        let text = format!("{DECLARED}{GOOD}");
+        assert!(text.contains(from), "{from}");
+        let mistakes = parse(&text.replacen(from, to, 1)).err().unwrap_or_default();
+        let all: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+        assert!(all.contains(said), "{to:?}: {said:?} is not in:\n{all}");
+    }
+    let twice = parse(&format!("{DECLARED}{DECLARED}{GOOD}")).unwrap_err();
+    assert!(twice[0].problem.contains("another stream"), "{}", twice[0]);
+    let other = DECLARED.replace("CHAT", "OTHER").replace("\"presence\"", "\"other\"");
+    let overlapping = parse(&format!("{DECLARED}{other}{GOOD}")).unwrap_err();
+    assert!(overlapping[0].problem.contains("in one stream only"), "{}", overlapping[0]);
+}
+
+#[test]
+fn a_bucket_that_only_grows_is_warned_of() {
+    let text = format!("{DECLARED}{GOOD}").replace("ttl_seconds = 60\n", "");
+    assert_eq!(read::file(&text).unwrap().1, []);
+    let text = text.replace("allow = [\"a\"]", "allow = [\"$KV.presence.{{subject()}}\"]");
+    let warnings = read::file(&text).unwrap().1;
+    assert_eq!((warnings.len(), warnings[0].line), (1, 1));
+    assert!(warnings[0].problem.contains("nobody writes any more"), "{}", warnings[0]);
+}
+
+/// A consumer of the stream of [`DECLARED`], after [`GOOD`].
+const CONSUMER: &str = r#"
+[[role.consumer]]
+stream = "CHAT"
+filter = ["rooms.{{tag(room)}}.>"]
+deliver_policy = "last_per_subject"
+inactive_threshold_seconds = 300
+"#;
+
+#[test]
+fn consumers_are_read() {
+    let text = format!("{DECLARED}{GOOD}{CONSUMER}");
+    let of_bucket = CONSUMER
+        .replace("stream = \"CHAT\"", "bucket = \"presence\"")
+        .replace("rooms.{{tag(room)}}.>", "$KV.presence.*.{{subject()}}")
+        .replace("last_per_subject", "new");
+    let consumers = &parse(&format!("{text}{of_bucket}")).unwrap().roles[0].consumers;
+    let [chat, presence] = &consumers[..] else { panic!("{consumers:?}") };
+    assert_eq!((chat.stream.as_str(), chat.inactive_threshold.as_secs()), ("CHAT", 300));
+    assert_eq!(chat.filter, ["rooms.{{tag(room)}}.>"]);
+    assert_eq!(chat.deliver_policy, DeliverPolicy::LastPerSubject);
+    assert_eq!(presence.stream, "KV_presence");
+    assert_eq!(presence.deliver_policy, DeliverPolicy::New);
+}
+
+#[test]
+fn each_mistake_in_a_consumer_is_told_with_its_line() {
+    let text = format!("{DECLARED}{GOOD}{CONSUMER}");
+    let line = text.lines().position(|line| line == "stream = \"CHAT\"").unwrap() + 1;
+    for (from, to, said) in [
+        ("stream = \"CHAT\"", "stream = \"NONE\"", format!("line {line}, column 10: ")),
+        ("stream = \"CHAT\"", "stream = \"NONE\"", "is declared here".to_owned()),
+        ("stream = \"CHAT\"", "", "either a stream or a bucket".to_owned()),
+        ("\"CHAT\"\nf", "\"CHAT\"\nbucket = \"presence\"\nf", "either a stream".to_owned()),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[]\nd", "filter holds 1 to 16".to_owned()),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\"halls.>\"]\nd", "doesn't keep all".to_owned()),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\">\"]\nd", "begins with a wildcard".to_owned()),
+        (
+            "[\"rooms.{{tag(room)}}.>\"]\nd",
+            "[\"rooms.{{tag(hall)}}.>\"]\nd",
+            "belongs in the lists".to_owned(),
+        ),
+        ("\"last_per_subject\"", "\"last\"", "deliver_policy is \"all\"".to_owned()),
+        ("= 300", "= 0", "inactive_threshold_seconds must be 1 to 86400".to_owned()),
+        ("= 300", "= 300\nack_policy = \"explicit\"", "no field \"ack_policy\"".to_owned()),
+        (", \"_INBOX.{{subject()}}.>\"", "", "deliver to the holder's inbox".to_owned()),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let mistakes = parse(&text.replacen(from, to, 1)).err().unwrap_or_default();
+        let all: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+        assert!(all.contains(&said), "{to:?}: {said:?} is not in:\n{all}");
+    }
+    let twice = parse(&format!("{text}{CONSUMER}")).unwrap_err();
+    assert!(twice[0].problem.contains("another consumer of the same stream"), "{}", twice[0]);
+}
+
+#[test]
+fn the_examples_in_the_roles_we_ship_are_right() {
+    let mut examples: Vec<String> = Vec::new();
+    for line in SHIPPED.lines().filter_map(|line| line.strip_prefix("#   ")) {
+        if line.starts_with("[[") {
+            examples.push(String::new());
+        }
+        // What stands before the first is no TOML.
+        if let Some(example) = examples.last_mut() {
+            *example += &format!("{line}\n");
+        }
+    }
+    let (of_roles, of_file): (Vec<String>, Vec<String>) =
+        examples.into_iter().partition(|example| example.starts_with("[[role."));
+    assert_eq!((of_file.len(), of_roles.len()), (2, 2));
+    let chat = "\"rooms.{{tag(room)}}.chat.{{subject()}}\"";
+    let text = SHIPPED
+        .replace(chat, &format!("{chat}, \"$KV.presence.{{{{tag(room)}}}}.{{{{subject()}}}}\""))
+        .replace("[[role.channel]]", &format!("{}\n[[role.channel]]", of_roles.join("\n")));
+    let (file, warnings) = read::file(&format!("{}\n{text}", of_file.join("\n"))).unwrap();
+    assert_eq!(warnings, []);
+    assert!(file.streams.iter().all(|stream| !stream.confirms));
+    let member = file.roles.iter().find(|role| role.name.as_str() == "member").unwrap();
+    assert_eq!(member.consumers.len(), 2);
 }
