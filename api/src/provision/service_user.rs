@@ -2,18 +2,20 @@
 
 use super::UserSigner;
 use crate::{
-    claims::{ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair},
+    claims::{ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserKey, UserPair},
     keys::ServiceCredentials,
     mint::{CallerRule, Role},
 };
 
 /// What `serve` publishes in its own name.
 const OWN_SUBJECTS: &str = "com.scaling-ws.>";
-/// Subscriptions: its private inbox, with room.
+/// What tabs say of their presence, and what `serve` says of those that are gone.
+const PRESENCE: &str = "presence.*.*.*.*";
+/// Subscriptions: its private inbox and presence, with room.
 const SUBSCRIPTIONS: i64 = 64;
 
 /// Makes the user's token: it may publish the application's subjects and what it is to publish for
-/// back ends, may read nothing but its own inbox, and only over TCP.
+/// back ends, may read nothing but its own inbox and presence, and only over TCP.
 pub(super) fn credentials(
     user: &UserPair,
     roles: &[Role],
@@ -23,7 +25,7 @@ pub(super) fn credentials(
     let key = user.public();
     let claims = UserClaims::new(
         publish(roles),
-        Permission::only([format!("_INBOX.{key}.>")]),
+        subscribe(key),
         SUBSCRIPTIONS,
         NO_LIMIT,
         vec![ConnectionType::Standard],
@@ -34,7 +36,7 @@ pub(super) fn credentials(
 /// Its own subjects, and those that a back end may have it publish. Which back end may have it
 /// publish which of them is decided by each one's role before anything is sent.
 pub(super) fn publish(roles: &[Role]) -> Permission {
-    let mut subjects = vec![OWN_SUBJECTS.to_owned()];
+    let mut subjects = vec![OWN_SUBJECTS.to_owned(), PRESENCE.to_owned()];
     let for_back_ends = roles
         .iter()
         .filter(|role| role.given_to.iter().any(|rule| matches!(rule, CallerRule::ApiKey(_))));
@@ -46,4 +48,9 @@ pub(super) fn publish(roles: &[Role]) -> Permission {
         }
     }
     Permission::only(subjects)
+}
+
+/// What the user of this key may read.
+pub(super) fn subscribe(key: &UserKey) -> Permission {
+    Permission::only([format!("_INBOX.{key}.>"), PRESENCE.to_owned()])
 }
