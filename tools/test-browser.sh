@@ -53,7 +53,8 @@ next_port && websocket=$port
   --roles "$scratch/roles.toml" >/dev/null
 start_nats_server "$scratch/nats-conf/single.conf" "$scratch/single.conf.log" \
   answers_200 127.0.0.1 "$monitor" /healthz
-sed "s|^cross = .*|cross = [\"http://$WASM_BINDGEN_TEST_ADDRESS\"]|" api/config/dev.toml >"$scratch/api.toml"
+sed -e "s|^cross = .*|cross = [\"http://$WASM_BINDGEN_TEST_ADDRESS\"]|" \
+  -e 's/^disconnects = .*/disconnects = true/' api/config/dev.toml >"$scratch/api.toml"
 next_port
 "$target_dir/debug/api" serve --config "$scratch/api.toml" \
   --listen "127.0.0.1:$port" \

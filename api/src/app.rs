@@ -27,6 +27,7 @@ use crate::{
     limits::{AddressSource, RateLimits},
     middleware::{body_limit::BodyLimits, security_headers::content_security_policy},
     mint::{CallerRule, Role, Roles},
+    presence::{Presence, listener::SUBJECTS},
     publish::{Connection, ConnectionSettings, Publisher},
     revoke::{BanFileError, BanList, Kicker, Revoker, Signer, revoker::Means, warden},
     router::{AppState, RouterSettings, metrics_router, router},
@@ -74,6 +75,14 @@ pub enum AppError {
     /// A stream is not as the roles file declares it, and is not to be changed by this program.
     #[error(transparent)]
     Streams(#[from] StreamsError),
+    /// A user is from a time when it needed less, and may not do what presence takes.
+    #[error("{file} does not allow {subject}, which presence takes; `api roles apply` adds it")]
+    PresenceRights {
+        /// The user's file.
+        file: &'static str,
+        /// What it has to be allowed.
+        subject: String,
+    },
     /// Callers' authentication cannot be set up.
     #[error(transparent)]
     Authenticator(#[from] AuthenticatorError),
@@ -100,6 +109,7 @@ impl App {
     /// * [`AppError::Roles`]: the roles file is missing, unreadable or wrong.
     /// * [`AppError::Keys`]: a key file is missing, unreadable, malformed or too open.
     /// * [`AppError::Bans`]: the bans are unreadable, malformed, too open, or another process's.
+    /// * [`AppError::PresenceRights`]: a key file is too old for presence.
     /// * [`AppError::Listen`]: the address cannot be bound.
     /// * [`AppError::Policy`]: the websocket URLs make no header.
     /// * [`AppError::Authenticator`]: issuers' keys cannot be fetched from this machine.
@@ -109,7 +119,8 @@ impl App {
         let all_roles = roles.clone();
         let roles = reachable(roles, config);
         // Once for all who need it: it is read from one file, and verified.
-        let account = if roles.is_empty() && !config.revoke.is_on() {
+        let needs_system = config.revoke.is_on() || config.presence.needs_system();
+        let account = if roles.is_empty() && !needs_system {
             None
         } else {
             Some(keys::load_account(&config.keys.dir)?)
@@ -124,10 +135,11 @@ impl App {
         } else {
             BanList::default()
         };
-        let system = match account.filter(|_| config.revoke.is_on()) {
+        let system = match account.filter(|_| needs_system) {
             Some(account) => Some((keys::load_system(&config.keys.dir)?, account.sub)),
             None => None,
         };
+        check_presence(config, &credentials, system.as_ref())?;
         let callout_keys = if config.callout.enabled {
             let account = keys::load_account(&config.keys.dir)?.sub;
             Some((
@@ -156,6 +168,22 @@ impl App {
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
         let (streams, streams_refused) =
             Streams::spawn(declared, &all_roles, connection.clone(), stop.child_token());
+        // Its end is not waited for: what it has sent has been answered, and the rest is watching.
+        let system = system.map(|(credentials, account)| {
+            let settings = ConnectionSettings {
+                urls: config.nats.urls.clone(),
+                credentials,
+                connect_timeout: config.nats.connect_timeout(),
+            };
+            (Connection::spawn(settings, stop.child_token()).0, account)
+        });
+        let presence = if config.presence.enabled {
+            let system = system.clone().filter(|_| config.presence.disconnects);
+            Presence::spawn(config.presence.ttl(), connection.clone(), system, &stop)
+        } else {
+            Presence::default()
+        };
+        let system = system.filter(|_| config.revoke.is_on());
         let revoker = revoker(config, bans, system, streams.clone(), &stop);
         let limits = RateLimits::new(&config.limits);
         let mut sessions = SessionIssuer::default();
@@ -185,6 +213,7 @@ impl App {
             authenticator,
             revoker,
             streams,
+            presence,
             limits,
             addresses: AddressSource::new(
                 config.http.trusted_proxies.clone(),
@@ -292,22 +321,42 @@ impl App {
     }
 }
 
+/// Sees to it that the users may do what presence takes: nats-server would only be silent.
+fn check_presence(
+    config: &Config,
+    service: &ServiceCredentials,
+    system: Option<&(ServiceCredentials, AccountKey)>,
+) -> Result<(), AppError> {
+    if !config.presence.enabled {
+        return Ok(());
+    }
+    let reads = |user: &ServiceCredentials, subject: &str| {
+        let subscribe = user.claims().ok().and_then(|claims| claims.subscribe);
+        subscribe.is_some_and(|has| has.subscription_verdict(subject).verdict.is_allowed())
+    };
+    let refuse =
+        |file, subject: &str| Err(AppError::PresenceRights { file, subject: subject.to_owned() });
+    if !reads(service, SUBJECTS) {
+        return refuse(keys::names::SERVICE_CREDS, SUBJECTS);
+    }
+    if let Some((system, account)) = system.filter(|_| config.presence.disconnects) {
+        let subject = format!("$SYS.ACCOUNT.{account}.DISCONNECT");
+        if !reads(system, &subject) {
+            return refuse(keys::names::SYSTEM_CREDS, &subject);
+        }
+    }
+    Ok(())
+}
+
 /// Bans, and what keeps banned users out.
 fn revoker(
     config: &Config,
     bans: BanList,
-    system: Option<(ServiceCredentials, AccountKey)>,
+    system: Option<(Connection, AccountKey)>,
     streams: Streams,
     stop: &CancellationToken,
 ) -> Revoker {
-    let means = system.map(|(credentials, account)| {
-        let settings = ConnectionSettings {
-            urls: config.nats.urls.clone(),
-            credentials,
-            connect_timeout: config.nats.connect_timeout(),
-        };
-        // Its end is not waited for: what it has sent has been answered, and the rest is watching.
-        let (connection, _) = Connection::spawn(settings, stop.child_token());
+    let means = system.map(|(connection, account)| {
         let kicker = Kicker::new(connection, account);
         tokio::spawn(warden::keep_out(bans.clone(), kicker.clone(), stop.child_token()));
         let signer_dir = config.revoke.signer_dir.clone();

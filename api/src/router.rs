@@ -27,6 +27,7 @@ use crate::{
         security_headers::security_headers,
         timeout::timeout,
     },
+    presence::Presence,
     publish::Publisher,
     revoke::Revoker,
     routes::{
@@ -37,6 +38,7 @@ use crate::{
         page::page,
         permissions::permissions,
         ping::ping,
+        presence::presence,
         publish::publish,
         revoke::revoke,
         session::{SessionIssuer, begin_session, end_session},
@@ -63,6 +65,8 @@ pub struct AppState {
     pub revoker: Revoker,
     /// What some roles rest on.
     pub streams: Streams,
+    /// Knows who is there.
+    pub presence: Presence,
     /// Bounds how often.
     pub limits: RateLimits,
     /// Tells from where.
@@ -89,6 +93,7 @@ parts_of_state! {
     authenticator: Authenticator,
     revoker: Revoker,
     streams: Streams,
+    presence: Presence,
     limits: RateLimits,
     addresses: AddressSource,
     metrics: Metrics,
@@ -120,6 +125,7 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
         .route("/ping", post(ping))
         .route("/v1/credentials", post(credentials))
         .route("/v1/permissions", get(permissions))
+        .route("/v1/presence/{channel}", get(presence))
         .route(PUBLISH, post(publish).layer(DefaultBodyLimit::max(usize_of(limits.publish))))
         .route("/v1/revoke", post(revoke))
         .route("/v1/session", post(begin_session))

@@ -30,6 +30,7 @@
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
 //! | store messages, and read what was stored | [`jetstream`] |
 //! | keep values by key, and watch them | [`kv`] |
+//! | be on a channel, and see who is | [`presence`] |
 //! | keep files | [`object_store`] |
 //! | run outside a browser | [`ConnectOptions::connect_with`] |
 //!
@@ -48,6 +49,7 @@ pub mod kv;
 pub mod object_store;
 mod options;
 pub mod platform;
+pub mod presence;
 mod publish;
 mod request;
 mod responses;

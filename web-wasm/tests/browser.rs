@@ -17,6 +17,8 @@ mod credentials;
 mod env;
 #[path = "browser/files.rs"]
 mod files;
+#[path = "browser/presence.rs"]
+mod presence;
 
 use futures_util::StreamExt;
 use wasm_bindgen::JsCast;

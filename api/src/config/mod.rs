@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod nats;
 pub mod origins;
 pub mod page;
+pub mod presence;
 pub mod revoke;
 pub mod roles;
 pub mod websocket;
@@ -40,6 +41,7 @@ pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use origins::{Origin, OriginError, OriginsConfig};
 pub use page::PageConfig;
+pub use presence::PresenceConfig;
 pub use revoke::RevokeConfig;
 pub use roles::RolesConfig;
 pub use websocket::WebsocketConfig;
@@ -70,6 +72,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Answers to nats-server about clients without a token of their own.
     pub callout: CalloutConfig,
+    /// Who is on which channel.
+    pub presence: PresenceConfig,
     /// How often they may call.
     pub limits: LimitsConfig,
     /// The listener for Prometheus.
@@ -193,6 +197,7 @@ impl Config {
         self.websocket.check(&mut problems);
         self.auth.check(&mut problems);
         self.callout.check(self.http.listen, &mut problems);
+        self.presence.check(&mut problems);
         self.limits.check(&mut problems);
         self.revoke.check(&mut problems);
         self.log.check(&mut problems);
@@ -263,6 +268,7 @@ mod tests {
             ("max_header_bytes = 16384", "max_header_bytes = 100000", "http.max_header_bytes"),
             ("max_connections = 1024", "max_connections = 0", "http.max_connections"),
             ("max_keys = 10000", "max_keys = 999", "limits.max_keys"),
+            ("\nttl_seconds = 90", "\nttl_seconds = 1", "presence.ttl_seconds: 1 is outside"),
             ("burst = 3000", "burst = 0", "burst"),
             ("per_minute = 60000", "per_minute = 99000000", "limits.address.per_minute"),
             ("min_interval_seconds = 10", "min_interval_seconds = 0", "min_interval_seconds"),

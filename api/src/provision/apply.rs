@@ -1,10 +1,11 @@
 //! `api roles apply`: brings the roles file into the account's JWT.
 
 use super::{
-    KeysDir, PlannedFile, Update, UpdateError, account::role_key, keys::fresh, service_user,
+    KeysDir, PlannedFile, Update, UpdateError, account::role_key, auth_conf::AuthConfFile,
+    keys::fresh, service_user, system_user,
 };
 use crate::{
-    claims::{AccountClaims, AccountPair, Claims, SigningKey, UserClaims},
+    claims::{AccountClaims, AccountKey, AccountPair, Claims, SigningKey, UserClaims},
     config::roles::RolesFile,
     keys::names,
     mint::{Role, RoleName},
@@ -27,6 +28,7 @@ pub fn apply(dir: &KeysDir, file: &RolesFile, now: i64) -> Result<Update, Update
         dir.reissue(account.clone(), &operator, now, &mut update)?;
     }
     change_service_user(dir, file, &account, now, &mut update)?;
+    change_system_user(dir, &account.sub, now, &mut update)?;
     Ok(update)
 }
 
@@ -108,8 +110,11 @@ fn change_service_user(
     let wanted = service_user::publish(&file.roles, &file.streams);
     for name in [names::next(names::SERVICE_CREDS), names::SERVICE_CREDS.to_owned()] {
         let Some(service) = dir.user_if_there(&name)? else { continue };
-        let has = service.claims().map(|claims: UserClaims| claims.publish);
-        if has.is_ok_and(|publish| publish.as_ref() == Some(&wanted)) {
+        let reads = service_user::subscribe(service.public());
+        let has_all = |has: UserClaims| {
+            (has.publish.as_ref(), has.subscribe.as_ref()) == (Some(&wanted), Some(&reads))
+        };
+        if service.claims().is_ok_and(has_all) {
             continue;
         }
         let signer = dir.signer(account)?;
@@ -119,6 +124,30 @@ fn change_service_user(
             "service user: may publish {}, once `api serve` has started again",
             wanted.allow.join(", ")
         ));
+    }
+    Ok(())
+}
+
+/// Where it is from a time when it could read less, and the key that signs it is here.
+fn change_system_user(
+    dir: &KeysDir,
+    account: &AccountKey,
+    now: i64,
+    update: &mut Update,
+) -> Result<(), UpdateError> {
+    for name in [names::next(names::SYSTEM_CREDS), names::SYSTEM_CREDS.to_owned()] {
+        let Some(system) = dir.user_if_there(&name)? else { continue };
+        let wanted = system_user::subscribe(system.public(), account);
+        if system.claims().is_ok_and(|has: UserClaims| has.subscribe.as_ref() == Some(&wanted)) {
+            continue;
+        }
+        let signer = dir.system_signer(&AuthConfFile::read(dir.path())?.system_account()?)?;
+        let credentials = system_user::credentials(system.pair(), account, now, &signer)?;
+        update.files.push(PlannedFile { name, contents: credentials.format()? });
+        update.changes.push(
+            "system user: may hear of ended connections, once `api serve` has started again"
+                .to_owned(),
+        );
     }
     Ok(())
 }

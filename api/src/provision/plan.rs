@@ -333,10 +333,16 @@ mod tests {
         let scope = account.nats.scope_of(keys().roles[0].public()).unwrap();
         assert_eq!(scope.role, "guest");
         let (own, inbox) = ("com.scaling-ws.playground.{{subject()}}.>", "_INBOX.{{subject()}}.>");
-        assert_eq!(scope.template.publish, Permission::only([own, inbox]));
+        let here = "presence.demo.lobby.{{subject()}}.*";
+        assert_eq!(scope.template.publish, Permission::only([own, here, inbox]));
         assert_eq!(
             scope.template.subscribe.allow,
-            ["com.scaling-ws.updates", "com.scaling-ws.playground.>", inbox]
+            [
+                "com.scaling-ws.updates",
+                "com.scaling-ws.playground.>",
+                "presence.demo.lobby.>",
+                inbox
+            ]
         );
         assert_eq!(scope.template.allowed_connection_types, [ConnectionType::Websocket]);
     }
@@ -351,10 +357,11 @@ mod tests {
         assert_eq!(claims.nats.issuer_account, Some(keys().account.public().clone()));
         assert_eq!(
             claims.nats.publish,
-            Some(Permission::only(["com.scaling-ws.>", "rooms.*.announce"]))
+            Some(Permission::only(["com.scaling-ws.>", "presence.*.*.*.*", "rooms.*.announce"]))
         );
         let inbox = format!("_INBOX.{}.>", keys().service.public());
-        assert_eq!(claims.nats.subscribe, Some(Permission::only([inbox])));
+        let reads = Permission::only([inbox, "presence.*.*.*.*".to_owned()]);
+        assert_eq!(claims.nats.subscribe, Some(reads));
         assert_eq!(claims.nats.allowed_connection_types, [ConnectionType::Standard]);
         assert!(!claims.nats.bearer_token);
     }

@@ -2,7 +2,7 @@
 
 use super::UserSigner;
 use crate::{
-    claims::{ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair},
+    claims::{ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserKey, UserPair},
     keys::ServiceCredentials,
     mint::{CallerRule, Role},
     streams::DeclaredStream,
@@ -10,10 +10,13 @@ use crate::{
 
 /// What `serve` publishes in its own name.
 const OWN_SUBJECTS: &str = "com.scaling-ws.>";
-/// Subscriptions: its private inbox, with room.
+/// What tabs say of their presence, and what `serve` says of those that are gone.
+const PRESENCE: &str = "presence.*.*.*.*";
+/// Subscriptions: its private inbox and presence, with room.
 const SUBSCRIPTIONS: i64 = 64;
 
-/// Makes the user's token: it may publish what [`publish()`] says, may read nothing but its own inbox, and only over TCP.
+/// Makes the user's token: it may publish what [`publish()`] says, may read nothing but its own inbox
+/// and presence, and only over TCP.
 pub(super) fn credentials(
     user: &UserPair,
     publish: Permission,
@@ -23,7 +26,7 @@ pub(super) fn credentials(
     let key = user.public();
     let claims = UserClaims::new(
         publish,
-        Permission::only([format!("_INBOX.{key}.>")]),
+        subscribe(key),
         SUBSCRIPTIONS,
         NO_LIMIT,
         vec![ConnectionType::Standard],
@@ -36,7 +39,7 @@ pub(super) fn credentials(
 /// makes and checks the streams that the roles file declares, each by its name, and makes and deletes
 /// their consumers; never what deletes or empties a stream.
 pub(super) fn publish(roles: &[Role], streams: &[DeclaredStream]) -> Permission {
-    let mut subjects = vec![OWN_SUBJECTS.to_owned()];
+    let mut subjects = vec![OWN_SUBJECTS.to_owned(), PRESENCE.to_owned()];
     let for_back_ends = roles
         .iter()
         .filter(|role| role.given_to.iter().any(|rule| matches!(rule, CallerRule::ApiKey(_))));
@@ -62,4 +65,9 @@ pub(super) fn publish(roles: &[Role], streams: &[DeclaredStream]) -> Permission 
             .extend(["CREATE", "DELETE"].map(|what| format!("$JS.API.CONSUMER.{what}.{name}.*")));
     }
     Permission::only(subjects)
+}
+
+/// What the user of this key may read.
+pub(super) fn subscribe(key: &UserKey) -> Permission {
+    Permission::only([format!("_INBOX.{key}.>"), PRESENCE.to_owned()])
 }

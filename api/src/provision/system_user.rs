@@ -2,7 +2,9 @@
 
 use super::UserSigner;
 use crate::{
-    claims::{AccountKey, ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair},
+    claims::{
+        AccountKey, ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserKey, UserPair,
+    },
     keys::ServiceCredentials,
 };
 
@@ -10,7 +12,7 @@ use crate::{
 const SUBSCRIPTIONS: i64 = 64;
 
 /// Makes the user's token: of the system account's many subjects it may ask for the connections of
-/// the application's account, hear of new ones, and end connections; only over TCP.
+/// the application's account, hear of new and of ended ones, and end connections; only over TCP.
 pub(super) fn credentials(
     user: &UserPair,
     account: &AccountKey,
@@ -23,10 +25,19 @@ pub(super) fn credentials(
             format!("$SYS.REQ.ACCOUNT.{account}.CONNZ"),
             "$SYS.REQ.SERVER.*.KICK".to_owned(),
         ]),
-        Permission::only([format!("_INBOX.{key}.>"), format!("$SYS.ACCOUNT.{account}.CONNECT")]),
+        subscribe(key, account),
         SUBSCRIPTIONS,
         NO_LIMIT,
         vec![ConnectionType::Standard],
     );
     signer.sign(user.clone(), "api system", now, None, claims)
+}
+
+/// What the user of this key may read.
+pub(super) fn subscribe(key: &UserKey, account: &AccountKey) -> Permission {
+    Permission::only([
+        format!("_INBOX.{key}.>"),
+        format!("$SYS.ACCOUNT.{account}.CONNECT"),
+        format!("$SYS.ACCOUNT.{account}.DISCONNECT"),
+    ])
 }

@@ -233,20 +233,21 @@ fn cid(id: u64) -> bytes::Bytes {
     json!({ "cid": id }).to_string().into()
 }
 
-/// Whether a connection is of one of these users, by its token or, where it has none, by its name.
-/// The server has verified the token; here it is only read.
+/// Whether a connection is of one of these users.
 fn is_of(jwt: &str, name: &str, nkeys: &BTreeSet<UserKey>) -> bool {
+    user_of(jwt, name).is_some_and(|key| nkeys.contains(&key))
+}
+
+/// Whose a connection is, by its token or, where it has none, by its name. The server has verified the
+/// token; here it is only read.
+pub(crate) fn user_of(jwt: &str, name: &str) -> Option<UserKey> {
     #[derive(Deserialize)]
     struct Subject {
         sub: UserKey,
     }
     if jwt.is_empty() {
-        let key = name.rsplit('-').next().unwrap_or_default();
-        return UserKey::parse(key).is_ok_and(|key| nkeys.contains(&key));
+        return UserKey::parse(name.rsplit('-').next()?).ok();
     }
-    jwt.split('.')
-        .nth(1)
-        .and_then(|part| BASE64URL_NOPAD.decode(part.as_bytes()).ok())
-        .and_then(|json| serde_json::from_slice::<Subject>(&json).ok())
-        .is_some_and(|subject| nkeys.contains(&subject.sub))
+    let json = BASE64URL_NOPAD.decode(jwt.split('.').nth(1)?.as_bytes()).ok()?;
+    serde_json::from_slice::<Subject>(&json).ok().map(|subject| subject.sub)
 }

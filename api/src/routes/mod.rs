@@ -7,6 +7,7 @@ pub mod openapi;
 pub mod page;
 pub mod permissions;
 pub mod ping;
+pub mod presence;
 pub mod publish;
 pub mod revoke;
 pub mod session;

@@ -15,7 +15,7 @@ use utoipa::{
     },
 };
 
-use super::{credentials, health, permissions, ping, publish, revoke, session};
+use super::{credentials, health, permissions, ping, presence, publish, revoke, session};
 use crate::error::{Body, Code, PROBLEM_JSON};
 
 /// The description of itself.
@@ -36,6 +36,7 @@ pub async fn openapi() -> impl IntoResponse {
         credentials::credentials,
         publish::publish,
         permissions::permissions,
+        presence::presence,
         revoke::revoke,
         session::begin_session,
         session::end_session,
@@ -69,6 +70,16 @@ const ROLES: [Code; 5] = [
     Code::InvalidChannel,
     Code::ChannelNotAllowed,
     Code::CredentialTooLarge,
+];
+/// Why it is not told who is there.
+const PRESENCE: [Code; 7] = [
+    Code::NotFound,
+    Code::RoleNotAllowed,
+    Code::InvalidChannel,
+    Code::InvalidQuery,
+    Code::InvalidNkey,
+    Code::ChannelNotAllowed,
+    Code::NatsUnavailable,
 ];
 /// Why nobody is banned, or not wholly.
 const REVOKES: [Code; 3] = [Code::RevokeNotAllowed, Code::InvalidNkey, Code::RevokeIncomplete];
@@ -109,6 +120,7 @@ fn problems(method: &Method, path: &str) -> Vec<Code> {
         "/v1/revoke" => &[&CALLS, &BODIES, &REVOKES],
         "/v1/publish" => &[&CALLS, &BODIES, &MESSAGES, &PUBLISHES],
         "/v1/permissions" => &[&CALLS, &ROLES, &[Code::InvalidQuery, Code::InvalidSubject]],
+        "/v1/presence/{channel}" => &[&CALLS, &PRESENCE],
         "/readyz" => &[&[Code::NatsUnavailable]],
         _ => &[],
     };

@@ -167,13 +167,20 @@ impl Client {
         self.next().await.unwrap()
     }
 
+    /// `log_in`, which has to go well; returns what the server said of itself and the connection.
+    pub(crate) async fn enter(&mut self, jwt: &str, key: &nkeys::KeyPair) -> Value {
+        let info = self.send_login(&key.public_key(), jwt, key).await.unwrap();
+        assert_eq!(self.next().await.as_deref(), Some("PONG"));
+        info
+    }
+
     /// `log_in`, where the server may close the connection at any moment.
     pub(crate) async fn try_log_in(&mut self, jwt: &str, key: &nkeys::KeyPair) -> Option<String> {
         self.send_login(&key.public_key(), jwt, key).await?;
         self.next().await
     }
 
-    async fn send_login(&mut self, said: &str, jwt: &str, key: &nkeys::KeyPair) -> Option<()> {
+    async fn send_login(&mut self, said: &str, jwt: &str, key: &nkeys::KeyPair) -> Option<Value> {
         let info = self.operation().await?;
         let info: Value = serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
         let nonce = info["nonce"].as_str().unwrap();
@@ -185,7 +192,7 @@ impl Client {
             "sig": BASE64URL_NOPAD.encode(&key.sign(nonce.as_bytes()).unwrap()),
         });
         self.send(&format!("CONNECT {connect}\r\nPING\r\n")).await;
-        Some(())
+        Some(info)
     }
 
     /// The next bytes that are not part of keeping the connection alive, whatever they are.

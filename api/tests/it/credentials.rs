@@ -40,11 +40,20 @@ async fn the_response_says_all_a_client_needs() {
         body["permissions"],
         json!({
             "publish": {
-                "allow": [format!("com.scaling-ws.playground.{nkey}.>"), format!("_INBOX.{nkey}.>")],
+                "allow": [
+                    format!("com.scaling-ws.playground.{nkey}.>"),
+                    format!("presence.demo.lobby.{nkey}.*"),
+                    format!("_INBOX.{nkey}.>"),
+                ],
                 "deny": [],
             },
             "subscribe": {
-                "allow": [UPDATES, "com.scaling-ws.playground.>", &format!("_INBOX.{nkey}.>")],
+                "allow": [
+                    UPDATES,
+                    "com.scaling-ws.playground.>",
+                    "presence.demo.lobby.>",
+                    &format!("_INBOX.{nkey}.>"),
+                ],
                 "deny": [],
             },
         })

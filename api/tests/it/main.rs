@@ -24,6 +24,7 @@ mod outage;
 mod page;
 mod page_of_rotation;
 mod permissions;
+mod presence;
 mod publish;
 mod rate_limits;
 mod redaction;

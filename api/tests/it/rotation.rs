@@ -225,7 +225,7 @@ async fn apply_brings_roles_to_running_servers() {
         "role guest: other rights or limits",
         "role backend: removed",
         "role shop: new, with the key A",
-        "service user: may publish com.scaling-ws.>, shop.>",
+        "service user: may publish com.scaling-ws.>, presence.*.*.*.*, shop.>",
     ] {
         assert!(dry.contains(line) && done.contains(line), "{line} is not in\n{dry}\n{done}");
     }

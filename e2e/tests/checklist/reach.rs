@@ -54,6 +54,7 @@ async fn c06_no_role_reaches_the_system_or_makes_consumers() -> TestResult {
 
     // No role can be written that could.
     const GUEST_PUBLISH: &str = "publish = { allow = [\"com.scaling-ws.playground.{{subject()}}.>\", \
+                                 \"presence.demo.lobby.{{subject()}}.*\", \
                                  \"_INBOX.{{subject()}}.>\"], deny = [] }";
     for pattern in ["$SYS.>", "$JS.API.>", "$JS.API.CONSUMER.CREATE.x.>", "$JS.API.*.CREATE.x", ">"]
     {

@@ -7,22 +7,18 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use js_sys::{Promise, global};
 use nats_proto::ServerError;
 use nats_proto::connection::{Auth, Challenge};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, Response, Window,
-    WorkerGlobalScope,
-};
+use web_sys::{AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, Response};
 
 use super::grant::{Grant, HttpCredentialsError, Keeper};
 use super::signer::{self, Signer};
 use super::{AuthError, Credentials};
 use crate::platform::LocalBoxFuture;
-use crate::platform::browser::unix_time;
+use crate::platform::browser::{fetch, unix_time};
 
 /// How long the API may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -265,7 +261,9 @@ impl Api {
         init.set_credentials(RequestCredentials::SameOrigin);
         let patience = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
         init.set_signal(Some(&AbortSignal::timeout_with_u32(patience)));
-        let response = JsFuture::from(fetch(&self.endpoint, &init)?).await.map_err(unreachable)?;
+        let promise = fetch(&self.endpoint, &init)
+            .ok_or_else(|| HttpCredentialsError::Unreachable("there is no fetch here".into()))?;
+        let response = JsFuture::from(promise).await.map_err(unreachable)?;
         response.dyn_into().map_err(unreachable)
     }
 }
@@ -282,18 +280,6 @@ fn retry_after(response: &Response) -> Option<Duration> {
 struct Problem {
     code: String,
     detail: String,
-}
-
-/// `fetch`, in a window or a worker.
-fn fetch(url: &str, init: &RequestInit) -> Result<Promise, HttpCredentialsError> {
-    let global = global();
-    if let Some(window) = global.dyn_ref::<Window>() {
-        return Ok(window.fetch_with_str_and_init(url, init));
-    }
-    match global.dyn_ref::<WorkerGlobalScope>() {
-        Some(worker) => Ok(worker.fetch_with_str_and_init(url, init)),
-        None => Err(HttpCredentialsError::Unreachable("there is no fetch here".into())),
-    }
 }
 
 /// What was thrown on the way to the API.

@@ -42,6 +42,13 @@ pub trait Platform {
         drop(wake);
         Box::new(())
     }
+
+    /// Calls `leave` when the page is being left, until what is returned is dropped. What it publishes
+    /// may still be sent. A platform that knows no such moment never calls it.
+    fn on_leave(&self, leave: Rc<dyn Fn()>) -> Box<dyn Any> {
+        drop(leave);
+        Box::new(())
+    }
 }
 
 /// The system has no source of randomness that is fit for secrets.

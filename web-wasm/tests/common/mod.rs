@@ -9,6 +9,7 @@ mod kv_watch;
 mod lifecycle;
 mod messages;
 mod object_stores;
+mod presence;
 mod push_consumers;
 mod recovering;
 mod requests;
@@ -24,6 +25,7 @@ pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use object_stores::*;
+pub(crate) use presence::*;
 pub(crate) use push_consumers::*;
 pub(crate) use recovering::*;
 pub(crate) use requests::*;
@@ -116,6 +118,7 @@ macro_rules! scenarios {
             managing_buckets reading_and_writing_values reading_values_from_the_leader
             values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
             watching_through_losses
+            presence presence_of_who_is_silent presence_over_reconnects
             services services_over_reconnects
             services_in_queue_groups services_and_where_they_answer services_are_checked
             gaps recovering recovering_what_was_dropped recovering_too_much

@@ -42,8 +42,10 @@ fn the_roles_we_ship_are_what_they_say() {
     assert_eq!(guest.given_to, [CallerRule::Guest]);
     assert_eq!(guest.ttl.as_secs(), 900);
     let (own, inbox) = ("com.scaling-ws.playground.{{subject()}}.>", "_INBOX.{{subject()}}.>");
-    assert_eq!(guest.template.publish, Permission::only([own, inbox]));
-    let subscribe = ["com.scaling-ws.updates", "com.scaling-ws.playground.>", inbox];
+    let here = "presence.demo.lobby.{{subject()}}.*";
+    assert_eq!(guest.template.publish, Permission::only([own, here, inbox]));
+    let subscribe =
+        ["com.scaling-ws.updates", "com.scaling-ws.playground.>", "presence.demo.lobby.>", inbox];
     assert_eq!(guest.template.subscribe, Permission::only(subscribe));
     assert_eq!((guest.template.subs, guest.template.payload), (32, 1024));
     assert_eq!(guest.template.allowed_connection_types, [ConnectionType::Websocket]);
@@ -54,9 +56,12 @@ fn the_roles_we_ship_are_what_they_say() {
 
     assert_eq!(
         member.template.publish,
-        Permission::only(["rooms.{{tag(room)}}.chat.{{subject()}}"])
+        Permission::only([
+            "rooms.{{tag(room)}}.chat.{{subject()}}",
+            "presence.room.{{tag(room)}}.{{subject()}}.*"
+        ])
     );
-    assert_eq!(member.template.subscribe.allow.last().unwrap(), "rooms.{{tag(room)}}.>");
+    assert_eq!(member.template.subscribe.allow.last().unwrap(), "presence.room.{{tag(room)}}.>");
     assert_eq!(member.channels[0].values, AllowedValues::InClaim(ClaimPath("rooms".into())));
 
     assert_eq!(backend.given_to, [CallerRule::ApiKey("backend".into())]);
