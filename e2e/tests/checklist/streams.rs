@@ -51,7 +51,6 @@ name = "room""#;
 async fn site() -> Result<Site, e2e::Error> {
     let setup = Setup::new()
         .roles("[[role]]\nname = \"guest\"", DECLARED)
-        .roles("[[role.channel]]\nname = \"room\"", CONSUMERS)
         .roles(
             "\"rooms.{{tag(room)}}.chat.{{subject()}}\"",
             "\"rooms.{{tag(room)}}.chat.{{subject()}}\", \
@@ -60,7 +59,9 @@ async fn site() -> Result<Site, e2e::Error> {
         .roles(
             "[\"rooms.{{tag(room)}}.>\"]",
             "[\"rooms.{{tag(room)}}.>\", \"$KV.presence.{{tag(room)}}.>\"]",
-        );
+        )
+        // Last, since it repeats what is looked for above.
+        .roles("[[role.channel]]\nname = \"room\"", CONSUMERS);
     Site::start(setup).await
 }
 
