@@ -141,14 +141,14 @@ impl Presence {
     /// # Cancel safety
     /// This tab has left in any case.
     pub async fn leave(self) -> Result<(), FlushError> {
-        self.state.say_gone();
+        self.state.leave();
         self.state.client.flush().await
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.state.say_gone();
+        self.state.leave();
     }
 }
 
