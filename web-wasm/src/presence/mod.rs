@@ -4,7 +4,6 @@
 //! # async fn example(client: web_wasm::Client, key: web_wasm::UserKey)
 //! # -> Result<(), Box<dyn core::error::Error>> {
 //! use futures_util::StreamExt;
-//! use web_wasm::Signer;
 //! use web_wasm::presence::{Event, PresenceExt};
 //!
 //! let room = "room:7".parse()?;
