@@ -4,7 +4,6 @@
 //! # async fn example(client: web_wasm::Client, key: web_wasm::UserKey)
 //! # -> Result<(), Box<dyn core::error::Error>> {
 //! use futures_util::StreamExt;
-//! use web_wasm::Signer;
 //! use web_wasm::presence::{Event, PresenceExt};
 //!
 //! let room = "room:7".parse()?;
@@ -141,14 +140,14 @@ impl Presence {
     /// # Cancel safety
     /// This tab has left in any case.
     pub async fn leave(self) -> Result<(), FlushError> {
-        self.state.say_gone();
+        self.state.leave();
         self.state.client.flush().await
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.state.say_gone();
+        self.state.leave();
     }
 }
 

@@ -38,11 +38,13 @@ pub(super) struct Own {
     data: RefCell<Value>,
     /// Over which connection it was last said to be there; none after it was said to be gone.
     said: RefCell<Option<ConnectionId>>,
+    /// Whether it is not to be there any more, whatever wakes the task.
+    left: Cell<bool>,
 }
 
 impl Own {
     pub(super) fn new(subject: Subject, data: Value) -> Self {
-        Self { subject, data: RefCell::new(data), said: RefCell::default() }
+        Self { subject, data: RefCell::new(data), said: RefCell::default(), left: Cell::default() }
     }
 }
 
@@ -83,7 +85,7 @@ impl State {
     /// the signal would name.
     pub(super) fn say_here(&self) {
         let Some(own) = &self.own else { return };
-        if self.client.connection_state() != ClientState::Connected {
+        if own.left.get() || self.client.connection_state() != ClientState::Connected {
             return;
         }
         let info = self.client.server_info();
@@ -98,7 +100,16 @@ impl State {
         }
     }
 
-    /// Says that this tab is gone, once.
+    /// This tab is gone for good.
+    pub(super) fn leave(&self) {
+        if let Some(own) = &self.own {
+            own.left.set(true);
+        }
+        self.say_gone();
+    }
+
+    /// Says that this tab is gone, once. If something wakes it, as when a page is shown again that was
+    /// left, it comes back.
     pub(super) fn say_gone(&self) {
         let Some(own) = &self.own else { return };
         let Some(connection) = own.said.take() else { return };

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_wasm::presence::{Channel, Event, HttpSnapshots, Member, Presence, PresenceExt};
-use web_wasm::{Client, ConnectOptions, HttpCredentials, Signer, UserKey};
+use web_wasm::{Client, ConnectOptions, HttpCredentials, UserKey};
 
 use crate::env;
 
