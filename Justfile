@@ -91,12 +91,12 @@ clippy:
 # Lint the browser build
 [group('check')]
 clippy-wasm:
-    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --package bench-wasm --lib --tests -- -D warnings
+    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --package bench-wasm --package e2e-reader --lib --tests -- -D warnings
 
 # Build the documentation; a broken link is an error
 [group('check')]
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude web-wasm-page --exclude bench-wasm --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude web-wasm-page --exclude bench-wasm --exclude e2e-reader --no-deps --document-private-items
     RUSTDOCFLAGS="-D warnings" tools/wasm-cargo doc --package web-wasm --package web-wasm-page --no-deps --document-private-items
 
 # Does nats-server accept nats-conf and run with it?

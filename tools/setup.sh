@@ -199,6 +199,15 @@ browser_version() {
   done
 }
 
+# npm brings nats.js, with which the client is compared.
+setup_npm() {
+  if ! command -v npm >/dev/null; then
+    install "node and npm: Debian's"
+    apt_install nodejs npm
+  fi
+  have "node $(version_of node --version) with npm $(version_of npm --version)"
+}
+
 # valgrind counts the instructions that the protocol core takes.
 setup_valgrind() {
   if ! command -v valgrind >/dev/null; then
@@ -230,6 +239,7 @@ case ${1:-} in
     setup_lints
     setup_cargo_deny
     setup_browser
+    setup_npm
     setup_shellcheck
     setup_valgrind
     ;;

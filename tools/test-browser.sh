@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests of the client, for Rust and for JavaScript, in Chromium, in a window and then in a
-# worker, against nats-servers and an API started for them.
+# worker, against nats-servers and an API started for them, some beside nats.js.
 # usage: test-browser.sh [ARGUMENT...]   (for the test program, such as the name of a test)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -8,6 +8,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
 make_scratch
+tools/nats-js.sh
 
 # The addresses are compiled into the tests, so they should be the same the next time: ports that
 # belong to this checkout, if they are free.

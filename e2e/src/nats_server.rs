@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -29,6 +30,25 @@ impl NatsServer {
     /// [`Error::Io`] if no port is free.
     pub fn new(conf: PathBuf) -> Result<Self, Error> {
         Ok(Self::on(conf, ports::free()?, ports::free()?, ports::free()?))
+    }
+
+    /// A server that has neither this project's configuration nor authentication, only a websocket
+    /// listener and streams, kept in `folder` as its configuration is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if no port is free or the file cannot be written.
+    pub fn with_streams_in(folder: &Path) -> Result<Self, Error> {
+        let server = Self::new(folder.join("nats.conf"))?;
+        let (client, websocket) = (server.client_address(), server.websocket_address());
+        let (monitor, store) = (server.monitor_address(), folder.join("jetstream"));
+        let conf = format!(
+            "server_name: streams\nlisten: \"{client}\"\nhttp: \"{monitor}\"\n\
+             websocket {{ listen: \"{websocket}\", no_tls: true }}\n\
+             jetstream {{ store_dir: {store:?}, max_memory_store: 64MB, max_file_store: 256MB }}\n"
+        );
+        fs::write(&server.conf, conf).map_err(Error::io("write nats-server's configuration"))?;
+        Ok(server)
     }
 
     /// A server that will run on `conf`, which has these ports.

@@ -47,20 +47,31 @@ pub(crate) async fn api_program() -> Result<&'static Path, Error> {
 /// The page of `e2e/pages/session`, and the client for JavaScript beside it, built on first use.
 pub(crate) async fn session_page() -> Result<&'static Path, Error> {
     static PAGE: OnceCell<PathBuf> = OnceCell::const_new();
-    let build = async || {
-        let wasm = target_dir()?.join("wasm");
-        let mut build = Command::new(root().join("tools/wasm-cargo"));
-        build.args(["build", "--quiet", "--package", "web-wasm-js", "--lib"]);
-        run("wasm-cargo", "building the client", build.current_dir(root())).await?;
-        let folder = wasm.join("e2e-session");
-        copy(&root().join("e2e/pages/session"), &folder, "").await?;
-        let mut bind = Command::new("wasm-bindgen");
-        bind.arg(wasm.join("wasm32-unknown-unknown/debug/web_wasm_js.wasm"));
-        bind.args(["--target", "web", "--no-typescript", "--out-name", "client", "--out-dir"]);
-        run("wasm-bindgen", "binding the client", bind.arg(&folder)).await?;
-        Ok(folder)
-    };
+    let build = async || built_page("session", "web-wasm-js", "client").await;
     PAGE.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
+/// The page of `e2e/pages/chaos`, and its reader beside it, built on first use.
+pub(crate) async fn chaos_page() -> Result<&'static Path, Error> {
+    static PAGE: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = async || built_page("chaos", "e2e-reader", "reader").await;
+    PAGE.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
+/// A copy of a page of `e2e/pages` with the module that it loads as `<module>.js`, from `package`.
+async fn built_page(page: &str, package: &str, module: &str) -> Result<PathBuf, Error> {
+    let wasm = target_dir()?.join("wasm");
+    let mut build = Command::new(root().join("tools/wasm-cargo"));
+    build.args(["build", "--quiet", "--package", package, "--lib"]);
+    run("wasm-cargo", "building the client", build.current_dir(root())).await?;
+    let folder = wasm.join(format!("e2e-{page}"));
+    copy(&root().join("e2e/pages").join(page), &folder, "").await?;
+    let mut bind = Command::new("wasm-bindgen");
+    let library = package.replace('-', "_");
+    bind.arg(wasm.join(format!("wasm32-unknown-unknown/debug/{library}.wasm")));
+    bind.args(["--target", "web", "--no-typescript", "--out-name", module, "--out-dir"]);
+    run("wasm-bindgen", "binding the client", bind.arg(&folder)).await?;
+    Ok(folder)
 }
 
 /// The target folder of the running program, which is in `<target>/<profile>/deps` or beside it.

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
 
 mod accessibility;
+mod chaos;
 mod cluster;
 mod console;
 mod outages;

@@ -165,7 +165,8 @@ impl Source {
         let consumer = self.stream.create_consumer(config).await?;
         let info = consumer.cached_info();
         let (delivered, pending) = (info.delivered.stream_sequence, info.num_pending);
-        Ok((consumer.messages().await?, Begun { requested, delivered, pending }))
+        let ordered = consumer.messages().await?.without_looking();
+        Ok((ordered, Begun { requested, delivered, pending }))
     }
 
     /// What the stream is now; `None` where that can't be known, or not any more.

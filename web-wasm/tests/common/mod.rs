@@ -7,6 +7,7 @@ mod jetstream;
 mod kv;
 mod kv_watch;
 mod lifecycle;
+mod made_anew;
 mod messages;
 mod object_stores;
 mod presence;
@@ -23,6 +24,7 @@ pub(crate) use jetstream::*;
 pub(crate) use kv::*;
 pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
+pub(crate) use made_anew::*;
 pub(crate) use messages::*;
 pub(crate) use object_stores::*;
 pub(crate) use presence::*;
@@ -117,12 +119,12 @@ macro_rules! scenarios {
             watching_object_stores
             managing_buckets reading_and_writing_values reading_values_from_the_leader
             values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
-            watching_through_losses
+            watching_through_losses streams_made_anew buckets_made_anew
             presence presence_of_who_is_silent presence_over_reconnects
             services services_over_reconnects
             services_in_queue_groups services_and_where_they_answer services_are_checked
             gaps recovering recovering_what_was_dropped recovering_too_much
-            recovering_from_another_stream recovering_from_nothing recovering_after_a_number);
+            recovering_from_another_stream recovering_from_nothing recovering_in_vain recovering_after_a_number);
     };
     (@each $attribute:meta, $run:path: $($name:ident)*) => {
         $(

@@ -1,5 +1,7 @@
 //! Subscriptions that get from a stream what they miss.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -230,6 +232,52 @@ pub(crate) async fn recovering_from_nothing() {
     assert!(not_found(&nowhere), "{nowhere:?}");
     let invalid = rig.client.subscribe_recovering("a", RecoverFrom::stream("a.b")).await;
     assert!(matches!(invalid, Err(SubscribeRecoveringError::Stream(_))), "{invalid:?}");
+    rig.close().await;
+}
+
+/// Carries requests to JetStream's API from another prefix, for as long as it is `open`.
+async fn carry(client: &Client, prefix: &str, open: Rc<Cell<bool>>) {
+    let mut requests = client.subscribe(format!("{prefix}.>")).await.unwrap();
+    let (carrier, before) = (client.clone(), prefix.len());
+    env::spawn(async move {
+        while let Some(request) = requests.next().await {
+            if open.get() {
+                let subject = format!("$JS.API{}", &request.subject[before..]);
+                let reply = request.reply.clone().unwrap_or_default();
+                carrier.publish_with_reply(subject, reply, request.payload).await.ok();
+            }
+        }
+    });
+    client.flush().await.unwrap();
+}
+
+/// A stream that does not answer in time is not waited for, and what is new comes all the same.
+pub(crate) async fn recovering_in_vain() {
+    let mut rig = Rig::new("IN_VAIN").await;
+    let open = Rc::new(Cell::new(true));
+    // Another client carries what this one asks, so that there is somebody who does not answer.
+    let prefix = format!("CARRIED.{}", rig.root);
+    carry(&rig.publisher.client(), &prefix, Rc::clone(&open)).await;
+    let context = jetstream::ContextBuilder::new().api_prefix(&prefix).unwrap();
+    let context = context.timeout(Duration::from_secs(2)).build(rig.client.clone());
+    let from = rig.recover().context(context).timeout(Duration::from_millis(500));
+    let mut subscriber = rig.subscribe(from).await;
+    rig.publish(0..2).await;
+    expect(&mut subscriber, 0..2).await;
+    rig.go_away().await;
+    rig.publish(2..4).await;
+    open.set(false);
+    rig.come_back();
+    let live = async {
+        let verdict = |event: &Event| matches!(event, Event::Recovery { .. });
+        expect_event(&mut rig.client.events(), verdict).await;
+        rig.client.flush().await.unwrap();
+        rig.publish(4..6).await;
+    };
+    futures_util::future::join(live, expect(&mut subscriber, 4..6)).await;
+    assert!(!subscriber.is_recovering());
+    let timed_out = Verdict::NotRecovered(NotRecovered::TimedOut);
+    assert_eq!(rig.verdict(&mut subscriber).await, timed_out);
     rig.close().await;
 }
 

@@ -218,15 +218,20 @@ impl NatsServer {
     /// stay the same over restarts.
     pub(crate) fn start(conf: &str) -> Self {
         let (tcp_port, port) = (free_port(), free_port());
-        let (before, websocket) = conf.split_once("websocket {").unwrap();
-        let before = before.replacen(":-1", &format!(":{tcp_port}"), 1);
-        let websocket = websocket.replacen(":-1", &format!(":{port}"), 1);
-        let conf =
+        let path =
             std::env::temp_dir().join(format!("web-wasm-{}-{port}.conf", std::process::id()));
-        std::fs::write(&conf, format!("{before}websocket {{{websocket}")).unwrap();
-        let server = Self { conf, tcp_port, port, child: RefCell::new(None) };
-        server.restart();
+        let server = Self { conf: path, tcp_port, port, child: RefCell::new(None) };
+        server.restart_with(conf);
         server
+    }
+
+    /// Starts the server again, with another configuration.
+    pub(crate) fn restart_with(&self, conf: &str) {
+        let (before, websocket) = conf.split_once("websocket {").unwrap();
+        let before = before.replacen(":-1", &format!(":{}", self.tcp_port), 1);
+        let websocket = websocket.replacen(":-1", &format!(":{}", self.port), 1);
+        std::fs::write(&self.conf, format!("{before}websocket {{{websocket}")).unwrap();
+        self.restart();
     }
 
     pub(crate) fn url(&self) -> String {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
+use web_wasm::jetstream::consumer::pull;
 use web_wasm::jetstream::{
     self, Context, ContextBuilder, ErrorCode, PublishError, PublishMessage, stream,
 };
@@ -311,6 +312,63 @@ async fn a_credential_can_be_for_some_keys_of_a_bucket() {
         assert!(answer.contains(&mismatch.to_string()), "{answer}");
         some.client().close().await.unwrap();
         all.client().close().await.unwrap();
+    })
+    .await;
+}
+
+/// A stream in memory is lost with its server; made again, it counts from one.
+#[tokio::test]
+async fn a_stream_that_was_lost_with_its_server_is_read_from_its_beginning() {
+    env::local(async {
+        let server = NatsServer::start(JETSTREAM);
+        let client = env::connect_to(impatient(), &server.url()).await.unwrap();
+        let context = jetstream::new(client.clone());
+        let config = stream::Config {
+            subjects: vec!["numbers.>".into()],
+            storage: stream::StorageType::Memory,
+            ..stream::Config::from("NUMBERS")
+        };
+        let stream = context.create_stream(config.clone()).await.unwrap();
+        let publish = async |number: u32| {
+            let sent = context.publish("numbers.x", number.to_string().into()).await;
+            sent.unwrap().await.unwrap().sequence
+        };
+        let consumer = stream.create_consumer(pull::OrderedConfig::default()).await.unwrap();
+        let mut messages = consumer.messages().await.unwrap();
+        for number in 0..9 {
+            publish(number).await;
+            let message = env::within(messages.next()).await.unwrap().unwrap();
+            assert_eq!(message.payload, number.to_string());
+        }
+        server.restart();
+        env::within(async {
+            while context.create_stream(config.clone()).await.is_err() {
+                env::pause(10).await;
+            }
+        })
+        .await;
+        let read = async {
+            let mut items = Vec::new();
+            while items.len() < 3 {
+                match env::within(messages.next()).await.unwrap() {
+                    Ok(message) => items.push(Ok(message.payload.clone())),
+                    // That nothing could be made for a while may be told, too.
+                    Err(error) if error == pull::OrderedError::StreamReset.into() => {
+                        items.push(Err(error));
+                    }
+                    Err(error) => assert!(!error.is_fatal(), "{error:?}"),
+                }
+            }
+            items
+        };
+        let publish = async {
+            assert_eq!(env::within(publish(9)).await, 1);
+            publish(10).await;
+        };
+        let (items, ()) = futures_util::future::join(read, publish).await;
+        let reset = pull::OrderedError::StreamReset.into();
+        assert_eq!(items, [Err(reset), Ok("9".into()), Ok("10".into())]);
+        client.close().await.unwrap();
     })
     .await;
 }

@@ -1,8 +1,12 @@
 //! What a credential has to allow for a subscription to recover.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use web_wasm::jetstream::stream::{self, ConsumerCreateError};
-use web_wasm::jetstream::{self, RecoverFrom, RequestError, SubscribeRecoveringError, Verdict};
+use web_wasm::jetstream::{
+    self, NotRecovered, RecoverFrom, RequestError, SubscribeRecoveringError, Verdict,
+};
 use web_wasm::{Client, ConnectOptions, Event};
 
 use crate::common::expect_event;
@@ -18,6 +22,13 @@ const USERS: &str = r#"authorization { users: [
         subscribe: ["_INBOX.>"],
         publish: ["$JS.API.CONSUMER.CREATE.ROOM.*.room.open", "$JS.API.CONSUMER.MSG.NEXT.ROOM.*"]
     } }
+] }
+"#;
+
+/// The same, after somebody thought better of it.
+const USERS_AFTERWARDS: &str = r#"authorization { users: [
+    { user: admin, password: a }
+    { user: reader, password: r, permissions: { subscribe: ["_INBOX.>", "room.open"], publish: ["other"] } }
 ] }
 "#;
 
@@ -62,6 +73,52 @@ async fn a_credential_for_one_subject_of_a_stream_is_enough_and_opens_no_other()
             );
             assert!(denied, "{subject}: {refused:?}");
         }
+        reader.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credential_that_loses_its_rights_in_mid_life_is_told() {
+    env::local(async {
+        let server = NatsServer::start(&format!("{JETSTREAM}{USERS}"));
+        let admin = jetstream::new(connect(&server, impatient(), "admin").await);
+        let subjects = vec!["room.*".into()];
+        let config = stream::Config { subjects, ..stream::Config::from("ROOM") };
+        admin.create_stream(config).await.unwrap();
+        let reader = connect(&server, impatient(), "reader").await;
+        let mut events = reader.events();
+        let from = RecoverFrom::stream("ROOM").timeout(Duration::from_millis(500));
+        let mut subscriber = reader.subscribe_recovering("room.open", from).await.unwrap();
+        admin.publish("room.open", "1".into()).await.unwrap().await.unwrap();
+        assert_eq!(env::within(subscriber.next()).await.unwrap().payload, "1");
+
+        server.restart_with(&format!("{JETSTREAM}{USERS_AFTERWARDS}"));
+        let live = async {
+            let verdict = |event: &Event| matches!(event, Event::Recovery { .. });
+            let event = expect_event(&mut events, verdict).await;
+            reader.flush().await.unwrap();
+            let published = async {
+                // The administrator has to come back, too.
+                while admin.client().publish("room.open", "2".into()).await.is_err()
+                    || admin.client().flush().await.is_err()
+                {
+                    env::pause(20).await;
+                }
+            };
+            env::within(published).await;
+            event
+        };
+        let (event, message) =
+            futures_util::future::join(live, env::within(subscriber.next())).await;
+        let Event::Recovery { verdict, .. } = event else { unreachable!() };
+        let Verdict::NotRecovered(NotRecovered::NotAllowed(reason)) = &verdict else {
+            panic!("{verdict:?}")
+        };
+        assert!(reason.contains("$JS.API.CONSUMER.CREATE.ROOM"), "{reason}");
+        assert_eq!(message.unwrap().payload, "2", "it goes on as a plain subscription");
+        assert!(!subscriber.is_recovering());
+        assert_eq!(subscriber.take_verdict(), Some(verdict));
         reader.close().await.unwrap();
     })
     .await;

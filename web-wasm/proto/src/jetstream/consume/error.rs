@@ -77,6 +77,10 @@ pub enum OrderedError {
         /// The last one.
         last: u64,
     },
+    /// The stream is another one of the same name, or has lost its last messages. It is read from its
+    /// beginning: what of it was delivered before can't be told.
+    #[error("the stream begins anew")]
+    StreamReset,
     /// No consumer can be made: the server refuses it again and again.
     #[error("the server refuses the consumer: {0}")]
     Refused(ByteString),
@@ -92,7 +96,7 @@ impl OrderedError {
     /// Whether the consumer is at its end.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Self::Gap { .. } | Self::Unavailable(_) => false,
+            Self::Gap { .. } | Self::StreamReset | Self::Unavailable(_) => false,
             Self::Refused(_) => true,
             Self::Pull(error) => error.is_fatal(),
         }

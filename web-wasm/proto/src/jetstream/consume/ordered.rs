@@ -1,5 +1,6 @@
 //! A consumer that is made anew wherever messages went missing.
 
+mod known;
 mod running;
 
 use alloc::boxed::Box;
@@ -9,11 +10,14 @@ use alloc::string::String;
 
 use bytestring::ByteString;
 
+use self::known::Known;
 use self::running::{Running, Verdict};
 use super::error::{OrderedError, PullError};
 use super::pull::{Pull, PullOptions};
 use super::request::{Action, PullRequest};
 use super::retry::Retry;
+use crate::jetstream::DateTime;
+use crate::jetstream::recovery::StreamFacts;
 use crate::message::Message;
 use crate::time::Instant;
 
@@ -83,6 +87,10 @@ pub enum Recreation {
 /// that broke have the same answer: another consumer, which begins after the last message that was
 /// delivered. What comes from consumers before it is passed over.
 ///
+/// A server does not say that the stream was made anew meanwhile, or has lost its last messages: the
+/// next consumer would wait for a number that comes late or never. So the stream may be looked at after
+/// each consumer that was made ([`handle_stream`](Self::handle_stream)).
+///
 /// How it is driven: see [the module](super). Never panics, whatever comes in.
 #[derive(Debug)]
 pub struct Ordered {
@@ -91,6 +99,7 @@ pub struct Ordered {
     connected: bool,
     /// The smallest number in the stream that is still wanted, once that is known.
     next: Option<u64>,
+    known: Known,
     serial: u64,
     /// A consumer that may still be there, though nobody uses it.
     stale: Option<String>,
@@ -120,6 +129,7 @@ impl Ordered {
             state: State::Waiting,
             connected: false,
             next: None,
+            known: Known::default(),
             serial: 0,
             stale: None,
             retry: Retry::default(),
@@ -137,6 +147,28 @@ impl Ordered {
         let pull = Pull::new(ordered.options.pull.clone());
         ordered.state = State::Running(Box::new(Running::new(name, pull)));
         ordered
+    }
+
+    /// The stream was there at this moment, and has had messages up to this number, as the consumer that
+    /// was made first tells: of one that does not begin with a number that it was given.
+    pub fn handle_known(&mut self, at: DateTime, last_sequence: u64) {
+        self.known.there_at(at);
+        self.known.reached(last_sequence);
+    }
+
+    /// The stream was looked at after the consumer `name` was made, and before that is told to
+    /// [`handle_created`](Self::handle_created). If it is another, or has lost messages, that is
+    /// reported, and another consumer begins with its first message.
+    pub fn handle_stream(&mut self, now: Instant, name: &str, stream: StreamFacts) {
+        if !matches!(&self.state, State::Creating(creating) if creating == name) {
+            return;
+        }
+        if self.known.is_other(stream) {
+            self.report(OrderedError::StreamReset);
+            self.next = Some(1);
+            self.abandon();
+            self.advance(now);
+        }
     }
 
     /// The name of the consumer, while there is one.
@@ -235,6 +267,7 @@ impl Ordered {
         match running.judge(&message, self.next) {
             Verdict::Take { next } => {
                 self.next = next.or(self.next);
+                self.known.reached(next.map_or(0, |next| next - 1));
                 running.pull.handle_message(now, message);
             }
             Verdict::PassOver => {}

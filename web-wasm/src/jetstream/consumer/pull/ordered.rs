@@ -7,15 +7,15 @@ use core::time::Duration;
 use nats_proto::jetstream::consume::{
     self, OrderedAction, OrderedError, OrderedOptions, PullOptions, Recreation,
 };
-use nats_proto::jetstream::recovery::Begun;
+use nats_proto::jetstream::recovery::{Begun, StreamFacts};
 use nats_proto::jetstream::{Endpoint, ErrorCode, Name};
 
 use super::OrderedConfig;
 use super::stream::limited;
-use crate::jetstream::Message;
 use crate::jetstream::consumer::inbox::{Inbox, machine};
 use crate::jetstream::consumer::{Consumer, DeliverPolicy, InboxError, Info, IntoConsumerConfig};
 use crate::jetstream::stream::{ConsumerAction, ConsumerCreateError, Stream};
+use crate::jetstream::{Message, RequestError};
 use crate::platform::LocalBoxFuture;
 
 /// How many messages are asked for at a time unless it is said otherwise.
@@ -86,7 +86,10 @@ impl Consumer<OrderedConfig> {
             OrderedOptions { pull: limited(pull, &info.config), name_prefix: info.name.clone() };
         let inbox = Inbox::new(context.clone(), stream.clone(), options.pull.max_messages);
         let delivered = info.delivered.stream_sequence;
-        let machine = consume::Ordered::with_consumer(options, info.name, delivered);
+        let mut machine = consume::Ordered::with_consumer(options, info.name, delivered);
+        // One that begins with a number may be ahead of its stream.
+        let begins_there = matches!(config.deliver_policy, DeliverPolicy::ByStartSequence { .. });
+        machine.handle_known(info.created, if begins_there { 0 } else { delivered });
         let stream = Stream::new(context, stream, ());
         Ok(Ordered {
             stream,
@@ -96,6 +99,7 @@ impl Consumer<OrderedConfig> {
             creating: None,
             begun: None,
             refusal: None,
+            looks: true,
             ended: false,
         })
     }
@@ -105,7 +109,10 @@ impl Consumer<OrderedConfig> {
 ///
 /// Wherever a message is missing, the connection was broken or the consumer is gone, another
 /// consumer takes its place that begins after the last message. That is no trouble, unless the stream
-/// has dropped messages meanwhile: then an item says which, as [`OrderedError::Gap`].
+/// has dropped messages meanwhile: then an item says which, as [`OrderedError::Gap`]. A stream that was
+/// deleted and made anew, or has lost its last messages as one in memory does with its server, is read
+/// from its beginning after an item that says so, [`OrderedError::StreamReset`]; where the credential
+/// does not allow the stream's info that can't be known, and it waits for the next number.
 ///
 /// It asks for messages as they are read, and deletes its consumer when it is dropped.
 ///
@@ -122,16 +129,44 @@ pub struct Ordered {
     begun: Option<Begun>,
     /// Why the last one was not made.
     refusal: Option<ConsumerCreateError>,
+    /// Whether the stream is looked at when a consumer was made anew.
+    looks: bool,
     ended: bool,
 }
 
-type Creation = LocalBoxFuture<'static, Result<Info, ConsumerCreateError>>;
+type Creation = LocalBoxFuture<'static, Result<(Info, Looked), ConsumerCreateError>>;
+
+/// What was seen of the stream.
+enum Looked {
+    Seen(StreamFacts),
+    /// It was not looked at, or did not answer.
+    Unseen,
+    /// The credential does not allow it.
+    Forbidden,
+}
+
+async fn look(stream: &Stream<()>) -> Looked {
+    match stream.get_info().await {
+        Ok(info) => Looked::Seen(StreamFacts {
+            created: info.created,
+            last_sequence: info.state.last_sequence,
+        }),
+        Err(RequestError::Request(crate::RequestError::Denied(_))) => Looked::Forbidden,
+        Err(_) => Looked::Unseen,
+    }
+}
 
 impl Ordered {
     /// Asks for nothing more. What is on its way can still be read; then the stream ends.
     pub fn drain(&mut self) {
         self.machine.drain();
         self.inbox.drain();
+    }
+
+    /// Leaves it to the caller to look at the stream.
+    pub(in crate::jetstream) fn without_looking(mut self) -> Self {
+        self.looks = false;
+        self
     }
 
     /// The consumer that was made last, if it has not been asked for.
@@ -161,9 +196,12 @@ impl Ordered {
         if let Some(start_sequence) = start_sequence {
             config.deliver_policy = DeliverPolicy::ByStartSequence { start_sequence };
         }
-        let stream = self.stream.clone();
-        let creation =
-            Box::pin(async move { stream.add_consumer(config, ConsumerAction::Create).await });
+        let (stream, looks) = (self.stream.clone(), self.looks);
+        let creation = Box::pin(async move {
+            let info = stream.add_consumer(config, ConsumerAction::Create).await?;
+            let looked = if looks { look(&stream).await } else { Looked::Unseen };
+            Ok((info, looked))
+        });
         self.creating = Some((name, start_sequence, creation));
     }
 
@@ -183,7 +221,14 @@ impl Ordered {
         let (name, requested) = (core::mem::take(name), *requested);
         self.creating = None;
         let result = match result {
-            Ok(info) => {
+            Ok((info, looked)) => {
+                match looked {
+                    Looked::Seen(stream) => {
+                        self.machine.handle_stream(self.inbox.now(), &name, stream);
+                    }
+                    Looked::Forbidden => self.looks = false,
+                    Looked::Unseen => {}
+                }
                 let (delivered, pending) = (info.delivered.stream_sequence, info.num_pending);
                 self.begun = Some(Begun { requested, delivered, pending });
                 self.refusal = None;
@@ -251,10 +296,7 @@ fn is_final(error: &ConsumerCreateError) -> bool {
     match error {
         ConsumerCreateError::Request(error) => {
             error.error_code().is_some_and(|code| !PASSING.contains(&code))
-                || matches!(
-                    error,
-                    crate::jetstream::RequestError::Request(crate::RequestError::Denied(_))
-                )
+                || matches!(error, RequestError::Request(crate::RequestError::Denied(_)))
         }
         _ => true,
     }

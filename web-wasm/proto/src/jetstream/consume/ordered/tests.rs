@@ -129,6 +129,62 @@ fn what_was_to_begin_with_new_messages_misses_none_before_the_first() {
 }
 
 #[test]
+fn a_stream_that_begins_anew_is_read_from_its_beginning() {
+    let facts = |created, last_sequence| StreamFacts {
+        created: DateTime::from_unix_time(SECOND * created),
+        last_sequence,
+    };
+    let mut ordered = running();
+    ordered.handle_message(at(0), delivery("o_1", 7, 1));
+    ordered.handle_disconnected();
+    ordered.handle_connected(at(9));
+    actions(&mut ordered);
+    ordered.handle_stream(at(9), "o_1", facts(5, 0));
+    assert_eq!(actions(&mut ordered), [], "that is of one before");
+    ordered.handle_stream(at(9), "o_2", facts(5, 7));
+    ordered.handle_created(at(9), "o_2", Ok(7));
+    assert_eq!(ordered.consumer(), Some("o_2"), "it is the same");
+    ordered.handle_disconnected();
+    ordered.handle_connected(at(10));
+    actions(&mut ordered);
+
+    ordered.handle_stream(at(10), "o_3", facts(6, 99));
+    ordered.handle_created(at(10), "o_3", Ok(7));
+    let reset = OrderedError::StreamReset;
+    assert!(!reset.is_fatal());
+    let anew = [OrderedAction::Report(reset.clone()), delete("o_3"), create("o_4", 1)];
+    assert_eq!(actions(&mut ordered), anew);
+    ordered.handle_stream(at(10), "o_4", facts(6, 99));
+    ordered.handle_created(at(10), "o_4", Ok(0));
+    actions(&mut ordered);
+    let first = delivery("o_4", 1, 1);
+    ordered.handle_message(at(10), first.clone());
+    assert_eq!(actions(&mut ordered), [OrderedAction::Deliver(first)]);
+    ordered.handle_disconnected();
+    ordered.handle_connected(at(11));
+    actions(&mut ordered);
+    // As one in memory, after its server was started again.
+    ordered.handle_stream(at(11), "o_5", facts(6, 0));
+    assert_eq!(
+        actions(&mut ordered),
+        [OrderedAction::Report(reset), delete("o_5"), create("o_6", 1)]
+    );
+}
+
+#[test]
+fn a_consumer_may_be_ahead_of_its_stream() {
+    let mut ordered = Ordered::with_consumer(options(), "mine".into(), 41);
+    ordered.handle_known(DateTime::from_unix_time(SECOND * 9), 0);
+    ordered.handle_connected(at(0));
+    ordered.handle_disconnected();
+    ordered.handle_connected(at(1));
+    actions(&mut ordered);
+    let created = DateTime::from_unix_time(SECOND * 5);
+    ordered.handle_stream(at(1), "o_1", StreamFacts { created, last_sequence: 3 });
+    assert_eq!(actions(&mut ordered), []);
+}
+
+#[test]
 fn messages_that_the_stream_dropped_meanwhile_are_told() {
     let mut ordered = running();
     ordered.handle_message(at(0), delivery("o_1", 7, 1));

@@ -1,0 +1,14 @@
+//! Reads a stream of numbers in a page, in three ways at once, and keeps count of what came.
+
+#![cfg(target_arch = "wasm32")]
+
+mod reader;
+mod tally;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Has a panic say in the console where it came from.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
