@@ -7,6 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustls::pki_types::{
+    CertificateDer,
+    pem::{self, PemObject},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -70,6 +74,14 @@ pub enum AppError {
     /// The websocket URLs make no header.
     #[error("the websocket URLs make no content security policy")]
     Policy(#[source] axum::http::header::InvalidHeaderValue),
+    /// The authority of NATS's certificates cannot be read, or the file holds no certificate.
+    #[error("nats.ca_file {} cannot be used", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
     /// Callers' authentication cannot be set up.
     #[error(transparent)]
     Authenticator(#[from] AuthenticatorError),
@@ -96,6 +108,7 @@ impl App {
     /// * [`AppError::Keys`]: a key file is missing, unreadable, malformed or too open.
     /// * [`AppError::Bans`]: the bans are unreadable, malformed, too open, or another process's.
     /// * [`AppError::Listen`]: the address cannot be bound.
+    /// * [`AppError::Authority`]: `nats.ca_file` holds no certificate.
     /// * [`AppError::Policy`]: the websocket URLs make no header.
     /// * [`AppError::Authenticator`]: issuers' keys cannot be fetched from this machine.
     pub async fn start(config: &Config) -> Result<Self, AppError> {
@@ -130,6 +143,11 @@ impl App {
         } else {
             None
         };
+        if let Some(path) = &config.nats.ca_file {
+            // Read again for each connection; this says at once what would only be seen there.
+            CertificateDer::from_pem_file(path)
+                .map_err(|source| AppError::Authority { path: path.clone(), source })?;
+        }
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 
         let listener = bind(config.http.listen).await?;
@@ -143,6 +161,7 @@ impl App {
             Authenticator::start(&config.auth, config.guest.enabled, &metrics, &stop)?;
         let settings = ConnectionSettings {
             urls: config.nats.urls.clone(),
+            ca_file: config.nats.ca_file.clone(),
             credentials,
             connect_timeout: config.nats.connect_timeout(),
         };
@@ -162,6 +181,7 @@ impl App {
             };
             let settings = CalloutSettings {
                 urls: config.nats.urls.clone(),
+                ca_file: config.nats.ca_file.clone(),
                 connect_timeout: config.nats.connect_timeout(),
                 max_concurrent: config.callout.max_concurrent,
                 deadline: config.callout.deadline(),
@@ -281,6 +301,7 @@ fn revoker(
     let means = system.map(|(credentials, account)| {
         let settings = ConnectionSettings {
             urls: config.nats.urls.clone(),
+            ca_file: config.nats.ca_file.clone(),
             credentials,
             connect_timeout: config.nats.connect_timeout(),
         };
@@ -289,7 +310,9 @@ fn revoker(
         let kicker = Kicker::new(connection, account);
         tokio::spawn(warden::keep_out(bans.clone(), kicker.clone(), stop.child_token()));
         let signer_dir = config.revoke.signer_dir.clone();
-        Means { kicker, signer: signer_dir.map(|dir| Signer::new(dir, &config.nats.urls)) }
+        let ca_file = config.nats.ca_file.clone();
+        let signer = signer_dir.map(|dir| Signer::new(dir, &config.nats.urls, ca_file));
+        Means { kicker, signer }
     });
     Revoker::new(&config.revoke.allowed_to, bans, means)
 }
