@@ -29,8 +29,7 @@ use crate::{
     },
     provision::{
         self, CalloutFreshKeys, FreshKeys, InitRequest, PlanError, RotateError, UpdateError,
-        WriteError, keys::FreshKeysError, nodes::NodesError, push::PushError,
-        tls::TlsError,
+        WriteError, keys::FreshKeysError, nodes::NodesError, push::PushError, tls::TlsError,
     },
     server,
     telemetry::{self, TelemetryError},

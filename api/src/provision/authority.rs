@@ -218,7 +218,10 @@ mod tests {
 
     #[test]
     fn an_authority_is_opened_by_its_own_key_only() {
-        let (one, other) = (Authority::generate(Purpose::Routes, NOW).unwrap(), Authority::generate(Purpose::Routes, NOW).unwrap());
+        let (one, other) = (
+            Authority::generate(Purpose::Routes, NOW).unwrap(),
+            Authority::generate(Purpose::Routes, NOW).unwrap(),
+        );
         let again = Authority::open(&one.key(), one.certificate(), Purpose::Routes).unwrap();
         assert_eq!((again.key(), again.certificate()), (one.key(), one.certificate()));
         let error = Authority::open(&other.key(), one.certificate(), Purpose::Routes);

@@ -7,7 +7,9 @@ mod cluster;
 mod console;
 mod outages;
 mod page;
+mod proxy;
 mod session;
+mod tls;
 mod updates;
 
 use std::time::Duration;

@@ -60,11 +60,7 @@ pub fn add(keys: &KeysDir, request: &NodesRequest, now: i64) -> Result<(), Nodes
     let dir = keys.path().join(NODES_DIR);
     let routes = Authority::read_or_make(&dir, Purpose::Routes, now)?;
     let listeners = match request.tls {
-        true => Some(Authority::read_or_make(
-            &keys.path().join(TLS_DIR),
-            Purpose::Listeners,
-            now,
-        )?),
+        true => Some(Authority::read_or_make(&keys.path().join(TLS_DIR), Purpose::Listeners, now)?),
         false => None,
     };
     for node in &nodes {
@@ -74,7 +70,12 @@ pub fn add(keys: &KeysDir, request: &NodesRequest, now: i64) -> Result<(), Nodes
         files.push(PlannedFile::new(CA_CERTIFICATE, routes.certificate().to_owned()));
         files.extend(node.tls_conf(&dir, listeners.is_some())?);
         if let Some(listeners) = &listeners {
-            files.extend(tls::server_files(listeners, node.name.as_str(), &[node.host.clone()], now)?);
+            files.extend(tls::server_files(
+                listeners,
+                node.name.as_str(),
+                std::slice::from_ref(&node.host),
+                now,
+            )?);
         }
         write(&Plan { data_dirs: node::data_dirs().into(), dir, files })?;
     }
@@ -110,6 +111,7 @@ fn certificate_files(
     node: &Node,
     now: i64,
 ) -> Result<[PlannedFile; 2], CertificateError> {
-    let (certificate, key) = authority.issue(node.name.as_str(), std::slice::from_ref(&node.host), now)?;
+    let (certificate, key) =
+        authority.issue(node.name.as_str(), std::slice::from_ref(&node.host), now)?;
     Ok([PlannedFile::new(ROUTE_CERTIFICATE, certificate), PlannedFile::new(ROUTE_KEY, key)])
 }
