@@ -18,21 +18,26 @@ client=$(free_ports 12)
 websocket=$((client + 3))
 monitor=$((client + 6))
 cluster=$((client + 9))
-"$api" init --auth-callout --dir "$generated" \
+"$api" init --auth-callout --tls 127.0.0.1 --dir "$generated" \
   --client-listen "127.0.0.1:$client" \
   --websocket-listen "127.0.0.1:$websocket" \
   --monitor-listen "127.0.0.1:$monitor" >/dev/null
-"$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated" \
-  --client-port "$client" --websocket-port "$websocket" \
-  --monitor-port "$monitor" --cluster-port "$cluster" >/dev/null
+
+# add_nodes OPTION...: in the place of those that are there.
+add_nodes() {
+  rm -rf "$generated/nodes"
+  "$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated" \
+    --client-port "$client" --websocket-port "$websocket" \
+    --monitor-port "$monitor" --cluster-port "$cluster" "$@" >/dev/null
+}
 
 # From another folder, since where the server is started must not matter.
 cd /
 
-# complains LOG: true if nats-server complains of anything but plain ws://, which is meant: TLS ends at
-# a proxy.
+# complains LOG: true if nats-server complains of anything but plain ws://, which is meant (TLS ends at
+# a proxy), and this script's looking whether a port is open, which speaks no TLS.
 complains() {
-  grep -E '\[(WRN|ERR|FTL)\]' "$1" | grep -v 'Websocket not configured with TLS'
+  grep -E '\[(WRN|ERR|FTL)\]' "$1" | grep -vE 'Websocket not configured with TLS|TLS handshake error.*(EOF|reset by peer)$'
 }
 
 # check NAME...: nats-server takes these configurations, runs with all of them at once, has every
@@ -73,4 +78,8 @@ check() {
 
 check single
 check single-callout
+check tls
+add_nodes
+check "${nodes[@]/#/cluster/}"
+add_nodes --tls
 check "${nodes[@]/#/cluster/}"

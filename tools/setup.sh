@@ -225,6 +225,15 @@ setup_shellcheck() {
   have "shellcheck $(version_of shellcheck --version)"
 }
 
+# nginx stands in front of nats-server in an end-to-end test, as deploy/proxy has it.
+setup_nginx() {
+  if ! command -v nginx >/dev/null; then
+    install "nginx: Debian's"
+    apt_install nginx-light
+  fi
+  have "nginx $(version_of sh -c 'nginx -v 2>&1')"
+}
+
 setup_demo() {
   setup_rust
   setup_wasm
@@ -242,6 +251,7 @@ case ${1:-} in
     setup_npm
     setup_shellcheck
     setup_valgrind
+    setup_nginx
     ;;
   *) die "usage: setup.sh demo|test" ;;
 esac

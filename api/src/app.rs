@@ -7,6 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustls::pki_types::{
+    CertificateDer,
+    pem::{self, PemObject},
+};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -83,6 +87,14 @@ pub enum AppError {
         /// What it has to be allowed.
         subject: String,
     },
+    /// The authority of NATS's certificates cannot be read, or the file holds no certificate.
+    #[error("nats.ca_file {} cannot be used", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
     /// Callers' authentication cannot be set up.
     #[error(transparent)]
     Authenticator(#[from] AuthenticatorError),
@@ -111,6 +123,7 @@ impl App {
     /// * [`AppError::Bans`]: the bans are unreadable, malformed, too open, or another process's.
     /// * [`AppError::PresenceRights`]: a key file is too old for presence.
     /// * [`AppError::Listen`]: the address cannot be bound.
+    /// * [`AppError::Authority`]: `nats.ca_file` holds no certificate.
     /// * [`AppError::Policy`]: the websocket URLs make no header.
     /// * [`AppError::Authenticator`]: issuers' keys cannot be fetched from this machine.
     pub async fn start(config: &Config) -> Result<Self, AppError> {
@@ -149,6 +162,11 @@ impl App {
         } else {
             None
         };
+        if let Some(path) = &config.nats.ca_file {
+            // Read again for each connection; this says at once what would only be seen there.
+            CertificateDer::from_pem_file(path)
+                .map_err(|source| AppError::Authority { path: path.clone(), source })?;
+        }
         let policy = content_security_policy(&config.websocket.urls).map_err(AppError::Policy)?;
 
         let listener = bind(config.http.listen).await?;
@@ -162,6 +180,7 @@ impl App {
             Authenticator::start(&config.auth, config.guest.enabled, &metrics, &stop)?;
         let settings = ConnectionSettings {
             urls: config.nats.urls.clone(),
+            ca_file: config.nats.ca_file.clone(),
             credentials,
             connect_timeout: config.nats.connect_timeout(),
         };
@@ -172,6 +191,7 @@ impl App {
         let system = system.map(|(credentials, account)| {
             let settings = ConnectionSettings {
                 urls: config.nats.urls.clone(),
+                ca_file: config.nats.ca_file.clone(),
                 credentials,
                 connect_timeout: config.nats.connect_timeout(),
             };
@@ -200,6 +220,7 @@ impl App {
             };
             let settings = CalloutSettings {
                 urls: config.nats.urls.clone(),
+                ca_file: config.nats.ca_file.clone(),
                 connect_timeout: config.nats.connect_timeout(),
                 max_concurrent: config.callout.max_concurrent,
                 deadline: config.callout.deadline(),
@@ -360,7 +381,8 @@ fn revoker(
         let kicker = Kicker::new(connection, account);
         tokio::spawn(warden::keep_out(bans.clone(), kicker.clone(), stop.child_token()));
         let signer_dir = config.revoke.signer_dir.clone();
-        let signer = signer_dir.map(|dir| Signer::new(dir, &config.nats.urls));
+        let ca_file = config.nats.ca_file.clone();
+        let signer = signer_dir.map(|dir| Signer::new(dir, &config.nats.urls, ca_file));
         Means { kicker, signer, streams }
     });
     Revoker::new(&config.revoke.allowed_to, bans, means)

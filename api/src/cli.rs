@@ -4,6 +4,7 @@ mod nodes;
 mod revoke;
 mod roles;
 mod rotate;
+mod tls;
 
 use std::{
     io::Write,
@@ -12,9 +13,12 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use url::Url;
+use url::{Host, Url};
 
-use self::{nodes::NodesCommand, revoke::RevokeArgs, roles::RolesCommand, rotate::RotateCommand};
+use self::{
+    nodes::NodesCommand, revoke::RevokeArgs, roles::RolesCommand, rotate::RotateCommand,
+    tls::TlsCommand,
+};
 use crate::{
     app::{App, AppError},
     auth::api_key::{NewApiKey, NewApiKeyError},
@@ -25,7 +29,7 @@ use crate::{
     },
     provision::{
         self, CalloutFreshKeys, FreshKeys, InitRequest, PlanError, RotateError, UpdateError,
-        WriteError, keys::FreshKeysError, nodes::NodesError, push::PushError,
+        WriteError, keys::FreshKeysError, nodes::NodesError, push::PushError, tls::TlsError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -58,6 +62,9 @@ enum Command {
     /// The nodes of a cluster.
     #[command(subcommand)]
     Nodes(NodesCommand),
+    /// The certificate of a single server's listeners.
+    #[command(subcommand)]
+    Tls(TlsCommand),
     /// API keys of back ends.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -83,6 +90,9 @@ struct ConfigArgs {
     /// NATS servers, instead of nats.urls; separated by commas.
     #[arg(long, env = "API_NATS_URL", value_delimiter = ',')]
     nats_url: Vec<Url>,
+    /// The authority that NATS servers must have their certificates of, instead of nats.ca_file.
+    #[arg(long, env = "API_NATS_CA_FILE")]
+    nats_ca_file: Option<PathBuf>,
     /// The directory that `init` wrote, instead of keys.dir.
     #[arg(long, env = "API_KEYS_DIR")]
     keys_dir: Option<PathBuf>,
@@ -133,6 +143,10 @@ struct InitArgs {
     /// of the configuration: clients that bring no token are asked about at `api serve`.
     #[arg(long)]
     auth_callout: bool,
+    /// Also make a certificate for nats-conf/tls.conf, for this DNS name or address of nats-server;
+    /// may be repeated.
+    #[arg(long = "tls", value_name = "HOST", value_parser = tls::host)]
+    tls: Vec<Host>,
 }
 
 /// A command failed. Each message is a whole sentence's worth; sources add detail.
@@ -176,6 +190,9 @@ pub enum CliError {
     /// Nodes were not added, or not renewed.
     #[error(transparent)]
     Nodes(#[from] NodesError),
+    /// The listeners' certificate was not made.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A key was not replaced.
     #[error(transparent)]
     Rotate(#[from] RotateError),
@@ -204,6 +221,7 @@ impl Cli {
             Command::Rotate(command) => command.run(),
             Command::Revoke(args) => args.run(),
             Command::Nodes(command) => command.run(),
+            Command::Tls(command) => command.run(),
             Command::Key(KeyCommand::New { name }) => new_key(&name),
         }
     }
@@ -214,6 +232,7 @@ impl ConfigArgs {
         let overrides = Overrides {
             listen: self.listen,
             nats_urls: self.nats_url,
+            nats_ca_file: self.nats_ca_file,
             keys_dir: self.keys_dir,
             roles_file: self.roles,
             websocket_urls: self.websocket_urls,
@@ -264,7 +283,9 @@ fn init(args: InitArgs) -> Result<(), CliError> {
          The seeds of operator and accounts are not needed to run: keep the *-signing.seed \
          somewhere safer, and operator.seed, account.seed and system-account.seed offline.",
         plan.dir.display()
-    ))
+    ))?;
+    // What is there by then is whole: if this fails, `api tls add` makes up for it.
+    if args.tls.is_empty() { Ok(()) } else { tls::make(&plan.dir, &args.tls) }
 }
 
 /// An absolute path without `..`, whose last part need not exist.

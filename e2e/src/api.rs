@@ -14,6 +14,9 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 /// The variable that says where the page is.
 const PAGE: &str = "API_PAGE_DIR";
 
+/// The variable that says whose certificates nats-server must have.
+const CA_FILE: &str = "API_NATS_CA_FILE";
+
 /// The API, as a child process, in its development configuration but for addresses and folders.
 #[derive(Debug)]
 pub struct Api {
@@ -59,12 +62,18 @@ impl Api {
             let urls: Vec<String> = std::iter::once(nats).chain(others).map(url).collect();
             urls.join(",")
         };
+        let keys = folder.join("nats-conf/generated");
+        let mut environment = setup.environment.clone();
+        // A test may name another authority.
+        if setup.tls && !environment.iter().any(|[name, _]| name == CA_FILE) {
+            environment.push([CA_FILE.to_owned(), keys.join("tls/ca.pem").display().to_string()]);
+        }
         let api = Self {
             port: ports::free()?,
-            keys: folder.join("nats-conf/generated"),
+            keys,
             config: folder.join("api.toml"),
             roles: folder.join("roles.toml"),
-            environment: setup.environment.clone(),
+            environment,
             nats_urls: list(NatsServer::client_url),
             websocket_urls: list(NatsServer::websocket_url),
             log: Log::default(),
@@ -83,10 +92,16 @@ impl Api {
         let mut init = api.command().await?;
         init.arg("init").arg("--dir").arg(&api.keys);
         init.args(setup.auth_callout.then_some("--auth-callout"));
+        if setup.tls {
+            init.args(["--tls", "localhost", "--tls", "127.0.0.1", "--tls", "::1"]);
+        }
         init.args(["--client-listen", &nats.client_address()]);
         init.args(["--websocket-listen", &nats.websocket_address()]);
         init.args(["--monitor-listen", &nats.monitor_address()]);
         init.args(["--allowed-origin", &api.url("")]);
+        for origin in &setup.origins {
+            init.args(["--allowed-origin", origin]);
+        }
         run("api init", "`api init`", &mut init).await?;
         Ok(api)
     }
@@ -94,6 +109,11 @@ impl Api {
     /// Has the API name another address of a websocket listener, from the next start on.
     pub fn add_websocket_url(&mut self, url: &str) {
         self.websocket_urls = format!("{},{url}", self.websocket_urls);
+    }
+
+    /// Has the API name only this address of a websocket listener, from the next start on.
+    pub fn set_websocket_url(&mut self, url: &str) {
+        url.clone_into(&mut self.websocket_urls);
     }
 
     /// Starts the API and waits until it answers. It need not have reached NATS by then.

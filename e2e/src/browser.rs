@@ -1,14 +1,17 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use rcgen::{KeyPair, PublicKeyData};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use url::Url;
@@ -43,6 +46,29 @@ impl Browser {
     ///
     /// Dropping the future ends what it has started.
     pub async fn start() -> Result<Self, Error> {
+        Self::start_with(None).await
+    }
+
+    /// [`Browser::start`], with one that takes any certificate of the key in this file of PEM, and no
+    /// other that it would not take by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Browser::start`]; [`Error::Io`] if the file holds no key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends what it has started.
+    pub async fn start_trusting(key: &Path) -> Result<Self, Error> {
+        let failed = || Error::io(format!("read the key {}", key.display()));
+        let pem = tokio::fs::read_to_string(key).await.map_err(failed())?;
+        let pair =
+            KeyPair::from_pem(&pem).map_err(|source| failed()(std::io::Error::other(source)))?;
+        let hash = BASE64.encode(&Sha256::digest(pair.subject_public_key_info()));
+        Self::start_with(Some(format!("--ignore-certificate-errors-spki-list={hash}"))).await
+    }
+
+    async fn start_with(argument: Option<String>) -> Result<Self, Error> {
         let profile = TempDir::new().map_err(Error::io("make a temporary folder"))?;
         let port = ports::free()?;
         let program = std::env::var_os("CHROMEDRIVER")
@@ -59,7 +85,7 @@ impl Browser {
         .await?;
 
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&profile))
+            .capabilities(capabilities(&profile, argument))
             .connect(&address)
             .await?;
         let session = client.session_id().await?.unwrap_or_default();
@@ -129,7 +155,7 @@ fn close(port: u16, session: &str) -> std::io::Result<()> {
     stream.read_exact(&mut [0])
 }
 
-fn capabilities(profile: &TempDir) -> Map<String, Value> {
+fn capabilities(profile: &TempDir, argument: Option<String>) -> Map<String, Value> {
     let mut capabilities: Map<String, Value> =
         serde_json::from_str(CAPABILITIES).unwrap_or_default();
     if let Some(arguments) = capabilities
@@ -137,6 +163,7 @@ fn capabilities(profile: &TempDir) -> Map<String, Value> {
         .and_then(|options| options["args"].as_array_mut())
     {
         arguments.push(format!("--user-data-dir={}", profile.path().display()).into());
+        arguments.extend(argument.map(Value::from));
     }
     capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
     capabilities

@@ -18,6 +18,8 @@ pub struct NatsServer {
     client_port: u16,
     websocket_port: u16,
     monitor_port: u16,
+    websocket_host: &'static str,
+    tls: bool,
     log: Log,
     process: Option<Process>,
 }
@@ -59,7 +61,48 @@ impl NatsServer {
         monitor_port: u16,
     ) -> Self {
         let log = Log::default();
-        Self { conf, client_port, websocket_port, monitor_port, log, process: None }
+        Self {
+            conf,
+            client_port,
+            websocket_port,
+            monitor_port,
+            websocket_host: "127.0.0.1",
+            tls: false,
+            log,
+            process: None,
+        }
+    }
+
+    /// The same, whose listeners speak TLS.
+    pub(crate) fn with_tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// The same, whose websocket listener is at another address.
+    pub(crate) fn with_websocket_host(mut self, host: &'static str) -> Self {
+        self.websocket_host = host;
+        self
+    }
+
+    /// Has the server read its configuration and certificates again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses; [`Error::Timeout`] if the server has not done it within
+    /// twenty seconds.
+    ///
+    /// # Cancel safety
+    ///
+    /// The server may be reading.
+    pub async fn reload(&self) -> Result<(), Error> {
+        let done = || self.log().matches("Reloaded server configuration").count();
+        let before = done();
+        self.process.as_ref().map_or(Ok(()), Process::hang_up)?;
+        eventually(READY_WITHIN, "nats-server has read its configuration again", async || {
+            Ok((done() > before).then_some(()))
+        })
+        .await
     }
 
     /// Starts the server and waits until it is healthy.
@@ -134,14 +177,16 @@ impl NatsServer {
         self.log.text()
     }
 
-    /// Where services connect, as a `nats://` URL.
+    /// Where services connect, as a `nats://` or `tls://` URL.
     pub fn client_url(&self) -> String {
-        format!("nats://{}", self.client_address())
+        let scheme = if self.tls { "tls" } else { "nats" };
+        format!("{scheme}://{}", self.client_address())
     }
 
-    /// Where browsers connect, as a `ws://` URL.
+    /// Where browsers connect, as a `ws://` or `wss://` URL.
     pub fn websocket_url(&self) -> String {
-        format!("ws://{}", self.websocket_address())
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://{}", self.websocket_address())
     }
 
     /// Waits until `count` subscriptions to exactly `subject` are in force.
@@ -178,7 +223,7 @@ impl NatsServer {
 
     /// Where browsers connect, as `host:port`.
     pub fn websocket_address(&self) -> String {
-        format!("127.0.0.1:{}", self.websocket_port)
+        format!("{}:{}", self.websocket_host, self.websocket_port)
     }
 
     /// Where the server's monitoring is, as `host:port`.

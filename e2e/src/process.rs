@@ -53,6 +53,17 @@ impl Process {
         self.child.id()
     }
 
+    /// Tells the process to read its configuration again (SIGHUP).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses.
+    pub fn hang_up(&self) -> Result<(), Error> {
+        let failed = Error::io(format!("send {} a signal", self.name));
+        kill_process(Pid::from_child(&self.child), Signal::HUP)
+            .map_err(|error| failed(error.into()))
+    }
+
     /// Fails if the process has ended.
     ///
     /// # Errors

@@ -9,6 +9,9 @@ pub struct Setup {
     pub(crate) roles: Vec<[String; 2]>,
     pub(crate) environment: Vec<[String; 2]>,
     pub(crate) auth_callout: bool,
+    pub(crate) tls: bool,
+    pub(crate) origins: Vec<String>,
+    pub(crate) websocket_host: Option<&'static str>,
 }
 
 impl Setup {
@@ -42,6 +45,30 @@ impl Setup {
     #[must_use]
     pub fn auth_callout(mut self) -> Self {
         self.auth_callout = true;
+        self
+    }
+
+    /// TLS on every listener: `nats-conf/tls.conf`, with a certificate for `localhost`, 127.0.0.1 and
+    /// ::1, and an API that trusts its authority alone.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Pages of one more origin, as which a proxy in front shows the API's.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        let origin = origin.into();
+        self.config.push(["own = []".to_owned(), format!("own = [{origin:?}]")]);
+        self.origins.push(origin);
+        self
+    }
+
+    /// Browsers come to this address of this machine, instead of 127.0.0.1. One of IPv6 is in brackets.
+    #[must_use]
+    pub fn websocket_host(mut self, host: &'static str) -> Self {
+        self.websocket_host = Some(host);
         self
     }
 }

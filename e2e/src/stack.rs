@@ -86,8 +86,18 @@ impl Stack {
         let folder = TempDir::new().map_err(Error::io("make a temporary folder"))?;
         let conf = folder.path().join("nats-conf");
         tree::copy(&tree::root().join("nats-conf"), &conf, "generated").await?;
-        let name = if setup.auth_callout { "single-callout.conf" } else { "single.conf" };
-        let nats = NatsServer::new(conf.join(name))?;
+        let name = match setup {
+            Setup { tls: true, .. } => "tls.conf",
+            Setup { auth_callout: true, .. } => "single-callout.conf",
+            _ => "single.conf",
+        };
+        let mut nats = NatsServer::new(conf.join(name))?;
+        if setup.tls {
+            nats = nats.with_tls();
+        }
+        if let Some(host) = setup.websocket_host {
+            nats = nats.with_websocket_host(host);
+        }
         let api = Api::init(folder.path(), &nats, &[], setup).await?;
         Ok(Self { nats, api, _folder: folder })
     }

@@ -1,6 +1,7 @@
 //! Hears nats-server's questions and answers them.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -39,6 +40,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct CalloutSettings {
     /// How to connect, but for the user, who is among the keys.
     pub urls: Vec<url::Url>,
+    /// The authority that must have signed the servers' certificates.
+    pub ca_file: Option<PathBuf>,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
     /// Questions worked on at once.
@@ -72,6 +75,7 @@ pub fn spawn(
     let (connection, connected) = Connection::spawn(
         ConnectionSettings {
             urls: settings.urls,
+            ca_file: settings.ca_file,
             credentials: keys.credentials.clone(),
             connect_timeout: settings.connect_timeout,
         },

@@ -58,6 +58,10 @@ pub(super) struct AddArgs {
         default_values = ["http://localhost:3000", "http://127.0.0.1:3000"]
     )]
     allowed_origins: Vec<Origin>,
+    /// Have the listeners for services and browsers speak TLS, too, with certificates of an authority
+    /// in `tls` of the directory.
+    #[arg(long)]
+    tls: bool,
 }
 
 impl NodesCommand {
@@ -74,6 +78,7 @@ impl NodesCommand {
                         cluster: args.cluster_port,
                     },
                     allowed_origins: args.allowed_origins,
+                    tls: args.tls,
                 };
                 add(&keys, &request, unix_now())?;
                 print(&format!(

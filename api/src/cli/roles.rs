@@ -105,6 +105,9 @@ pub(super) struct ServerArgs {
         default_value = "nats://127.0.0.1:4222"
     )]
     nats_url: Vec<Url>,
+    /// The authority that the servers must have their certificates of; all URLs are tls:// then.
+    #[arg(long, env = "API_NATS_CA_FILE")]
+    nats_ca_file: Option<PathBuf>,
     /// Credentials of a user of the system account, if its signing seed is not in the directory.
     #[arg(long)]
     system_creds: Option<PathBuf>,
@@ -217,7 +220,8 @@ pub(super) fn send(dir: &KeysDir, servers: &ServerArgs) -> Result<(), CliError> 
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
-    match runtime.block_on(push(dir, &servers.nats_url, system, unix_now()))? {
+    let ca_file = servers.nats_ca_file.as_deref();
+    match runtime.block_on(push(dir, &servers.nats_url, ca_file, system, unix_now()))? {
         Pushed::Taken => print("The servers have the account's JWT."),
         Pushed::AlreadyThere => print("The servers had the account's JWT already."),
     }

@@ -89,6 +89,8 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
     /// Replaces [`NatsConfig::urls`] unless empty.
     pub nats_urls: Vec<Url>,
+    /// Replaces [`NatsConfig::ca_file`].
+    pub nats_ca_file: Option<PathBuf>,
     /// Replaces [`KeysConfig::dir`].
     pub keys_dir: Option<PathBuf>,
     /// Replaces [`RolesConfig::file`].
@@ -175,6 +177,9 @@ impl Config {
         }
         if !overrides.nats_urls.is_empty() {
             self.nats.urls = overrides.nats_urls;
+        }
+        if let Some(file) = overrides.nats_ca_file {
+            self.nats.ca_file = Some(file);
         }
         if let Some(dir) = overrides.keys_dir {
             self.keys.dir = dir;
@@ -331,6 +336,7 @@ mod tests {
         let overrides = Overrides {
             listen: Some("127.0.0.1:0".parse().unwrap()),
             nats_urls: vec!["nats://127.0.0.1:14222".parse().unwrap()],
+            nats_ca_file: None,
             keys_dir: Some("/keys".into()),
             roles_file: Some("/roles.toml".into()),
             websocket_urls: vec!["wss://a:1".parse().unwrap(), "ws://[::1]:2".parse().unwrap()],
@@ -387,6 +393,17 @@ mod tests {
             let error = load_edited("ws://localhost:5000", url).unwrap_err().to_string();
             assert!(error.contains("websocket.urls"), "{error}");
         }
+    }
+
+    #[test]
+    fn who_names_an_authority_speaks_tls_to_all_servers() {
+        let with = |urls: &str| {
+            load_edited("[\"nats://127.0.0.1:4222\"]", &format!("[{urls}]\nca_file = \"/ca.pem\""))
+        };
+        let config = with("\"tls://a:4222\"").unwrap();
+        assert_eq!(config.nats.ca_file.as_deref(), Some(Path::new("/ca.pem")));
+        let error = with("\"tls://a:4222\", \"nats://b:4222\"").unwrap_err().to_string();
+        assert!(error.contains("every URL begins with tls://"), "{error}");
     }
 
     #[test]

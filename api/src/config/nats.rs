@@ -1,6 +1,6 @@
 //! The connection to NATS.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 use url::Url;
@@ -13,6 +13,9 @@ use super::{Invalid, check_range};
 pub struct NatsConfig {
     /// Servers of one cluster: `nats://host:port`, or `tls://` for TLS.
     pub urls: Vec<Url>,
+    /// The authority that must have signed the servers' certificates, in PEM; no other counts then.
+    /// Without it, those that this machine trusts count.
+    pub ca_file: Option<PathBuf>,
     /// Milliseconds one attempt to connect may take.
     pub connect_timeout_ms: u64,
     /// Milliseconds for a publish to be confirmed by the server.
@@ -42,6 +45,9 @@ impl NatsConfig {
                 refuse(format!("scheme {:?} is neither nats nor tls", url.scheme()));
             } else if url.host().is_none() {
                 refuse("a URL has no host".to_owned());
+            } else if url.scheme() != "tls" && self.ca_file.is_some() {
+                // Whoever stands in the way could take TLS out of the server's greeting.
+                refuse("with nats.ca_file, every URL begins with tls://".to_owned());
             } else if !url.username().is_empty() || url.password().is_some() {
                 // URLs end up in logs.
                 refuse("a URL holds a user or password; the keys directory is for that".to_owned());

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::{
     claims::{DecodeError, KeyError},
     mint::RoleName,
-    provision::nodes::CertificateError,
+    provision::CertificateError,
 };
 
 /// No file here comes near this size.

@@ -73,6 +73,52 @@ impl NodeConf<'_> {
     }
 }
 
+/// A block `tls` of a listener, with its own certificate.
+pub(super) struct TlsBlock<'a> {
+    pub(super) certificate: &'a str,
+    pub(super) key: &'a str,
+}
+
+impl TlsBlock<'_> {
+    pub(super) fn render(&self) -> String {
+        format!(
+            "# Made by `api nodes add --tls`.\n\
+             tls {{\n  cert_file: {}\n  key_file: {}\n  min_version: \"1.2\"\n  timeout: 5\n}}\n",
+            quote(self.certificate),
+            quote(self.key),
+        )
+    }
+
+    /// In its place for services without TLS.
+    pub(super) fn none_for_clients() -> String {
+        "# Made by `api nodes add` without `--tls`: services speak without TLS.\n".to_owned()
+    }
+
+    /// In its place for browsers without TLS, which nats-server must be told of.
+    pub(super) fn none_for_websockets() -> String {
+        "# Made by `api nodes add` without `--tls`: TLS ends at a proxy in front.\nno_tls: true\n"
+            .to_owned()
+    }
+}
+
+/// Variables for `tls.conf`, beside those of [`LocalConf`].
+pub(super) struct TlsConf<'a> {
+    pub(super) certificate: &'a str,
+    pub(super) key: &'a str,
+}
+
+impl TlsConf<'_> {
+    pub(super) fn render(&self) -> String {
+        format!(
+            "# Made by `api init --tls` or `api tls add`. The certificate of this machine's listeners.\n\
+             TLS_CERTIFICATE: {}\n\
+             TLS_KEY: {}\n",
+            quote(self.certificate),
+            quote(self.key),
+        )
+    }
+}
+
 /// Operator, system account, and the accounts to start with.
 pub(super) struct AuthConf<'a> {
     pub(super) operator: &'a Jwt,

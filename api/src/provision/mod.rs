@@ -10,10 +10,13 @@
 //! the running servers.
 //!
 //! `nodes`: [`nodes::add`] makes what the nodes of a cluster need beyond that.
+//!
+//! `tls`: [`tls::add`] makes the certificate of a single server's listeners.
 
 mod account;
 pub mod apply;
 mod auth_conf;
+mod authority;
 pub mod callout;
 mod conf;
 pub mod keys;
@@ -26,10 +29,12 @@ pub mod revoke;
 pub mod rotate;
 mod service_user;
 mod system_user;
+pub mod tls;
 mod user_signer;
 pub mod write;
 
 use auth_conf::AuthConfFile;
+pub use authority::{AuthorityError, CertificateError};
 pub use callout::CalloutFreshKeys;
 pub use keys::FreshKeys;
 pub use keys_dir::{KeysDir, Update, UpdateError};

@@ -4,7 +4,7 @@
 //! nats-server answers 200 to an account JWT that is older than its own and to one of a stranger
 //! operator alike, so neither is left to it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use async_nats::{
     Auth, AuthError, Client, ConnectError, ConnectOptions, PublishError, RequestError,
@@ -27,6 +27,7 @@ use crate::{
         OperatorKey, Permission, SignError, UserClaims, UserPair,
     },
     keys::{KeyFileError, Problem, ServiceCredentials, file, names},
+    publish::trusting,
 };
 
 /// Time for the connection, and for each answer.
@@ -136,7 +137,7 @@ pub enum Pushed {
 /// Sends the account's JWT, and those of the other accounts in `auth.conf`, to the servers at these
 /// addresses and waits until they have them.
 ///
-/// `system` is a user of the system account; without one, a user is made for a minute from the
+/// With `ca_file` the servers must have certificates of that authority. `system` is a user of the system account; without one, a user is made for a minute from the
 /// system account's signing key. `now` is in Unix seconds.
 ///
 /// # Errors
@@ -149,6 +150,7 @@ pub enum Pushed {
 pub async fn push(
     dir: &KeysDir,
     urls: &[Url],
+    ca_file: Option<&Path>,
     system: Option<ServiceCredentials>,
     now: i64,
 ) -> Result<Pushed, PushError> {
@@ -170,7 +172,7 @@ pub async fn push(
         Some(system) => system,
         None => system_user(dir, &conf, &accounts, now)?,
     };
-    let client = connect(urls, system).await?;
+    let client = connect(urls, ca_file, system).await?;
     let pushed = update_all(&client, &accounts).await;
     // What was to be said has been answered; a connection that fails to end is no failure.
     let _ = client.drain().await;
@@ -206,11 +208,15 @@ fn look_up_subject(account: &Claims<AccountClaims>) -> String {
     format!("$SYS.REQ.ACCOUNT.{}.CLAIMS.LOOKUP", account.sub)
 }
 
-async fn connect(urls: &[Url], user: ServiceCredentials) -> Result<Client, PushError> {
+async fn connect(
+    urls: &[Url],
+    ca_file: Option<&Path>,
+    user: ServiceCredentials,
+) -> Result<Client, PushError> {
     let inbox = format!("_INBOX.{}", user.public());
     let user = std::sync::Arc::new(user);
     let urls: Vec<&str> = urls.iter().map(Url::as_str).collect();
-    ConnectOptions::with_auth_callback(move |nonce| {
+    let options = ConnectOptions::with_auth_callback(move |nonce| {
         let user = std::sync::Arc::clone(&user);
         async move {
             let mut auth = Auth::new();
@@ -219,16 +225,17 @@ async fn connect(urls: &[Url], user: ServiceCredentials) -> Result<Client, PushE
             auth.signature = Some(signature.map_err(|_| AuthError::new("cannot sign the nonce"))?);
             Ok(auth)
         }
-    })
-    .name("api roles")
-    .custom_inbox_prefix(inbox)
-    .connection_timeout(DEADLINE)
-    .request_timeout(Some(DEADLINE))
-    .max_reconnects(1)
-    .ignore_discovered_servers()
-    .connect(urls)
-    .await
-    .map_err(PushError::Connect)
+    });
+    trusting(options, ca_file)
+        .name("api roles")
+        .custom_inbox_prefix(inbox)
+        .connection_timeout(DEADLINE)
+        .request_timeout(Some(DEADLINE))
+        .max_reconnects(1)
+        .ignore_discovered_servers()
+        .connect(urls)
+        .await
+        .map_err(PushError::Connect)
 }
 
 async fn update_all(

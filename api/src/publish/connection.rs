@@ -1,6 +1,7 @@
 //! One connection after the other, endlessly.
 
 use std::{
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -40,6 +41,8 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 pub struct ConnectionSettings {
     /// Servers of one cluster.
     pub urls: Vec<Url>,
+    /// The authority that must have signed their certificates; it is read for each connection.
+    pub ca_file: Option<PathBuf>,
     /// Who to connect as.
     pub credentials: ServiceCredentials,
     /// How long one attempt may take.
@@ -167,6 +170,14 @@ async fn keep_connected(
     }
 }
 
+/// With an authority, its certificates alone count, and a server without TLS is none to speak to.
+pub(crate) fn trusting(options: ConnectOptions, ca_file: Option<&Path>) -> ConnectOptions {
+    match ca_file {
+        Some(path) => options.add_root_certificates(path.to_owned()).require_tls(true),
+        None => options,
+    }
+}
+
 /// Makes a client that lives for one connection: the second time it wants to log in, it gets no
 /// credentials, gives up, and drops what it had not sent.
 async fn connect(
@@ -203,7 +214,8 @@ async fn connect(
     };
 
     let urls: Vec<&str> = settings.urls.iter().map(Url::as_str).collect();
-    let client = ConnectOptions::with_auth_callback(log_in)
+    let options = ConnectOptions::with_auth_callback(log_in);
+    let client = trusting(options, settings.ca_file.as_deref())
         .name("api")
         .event_callback(on_event)
         .custom_inbox_prefix(format!("_INBOX.{}", settings.credentials.public()))

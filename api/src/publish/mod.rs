@@ -12,6 +12,7 @@ pub mod publisher;
 pub mod stored;
 pub mod update;
 
+pub(crate) use connection::trusting;
 pub use connection::{Connection, ConnectionSettings};
 pub use message::{Message, MessageError};
 pub use publisher::{PublishError, Publisher};

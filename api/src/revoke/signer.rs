@@ -31,15 +31,17 @@ pub enum SignerError {
 pub struct Signer {
     dir: PathBuf,
     urls: Arc<[Url]>,
+    ca_file: Option<PathBuf>,
     /// Within this process, before the directory's lock.
     turn: Arc<Mutex<()>>,
 }
 
 impl Signer {
-    /// One that works in this directory and tells these servers.
+    /// One that works in this directory and tells these servers, whose certificates must be of
+    /// `ca_file` if that is given.
     #[must_use]
-    pub fn new(dir: PathBuf, urls: &[Url]) -> Self {
-        Self { dir, urls: urls.into(), turn: Arc::default() }
+    pub fn new(dir: PathBuf, urls: &[Url], ca_file: Option<PathBuf>) -> Self {
+        Self { dir, urls: urls.into(), ca_file, turn: Arc::default() }
     }
 
     /// Names the ban's keys. When this returns, the servers know.
@@ -59,7 +61,8 @@ impl Signer {
         if !update.changes.is_empty() {
             dir.commit(&update).map_err(UpdateError::from)?;
         }
-        crate::provision::push::push(&dir, &self.urls, None, now).await?;
+        let ca_file = self.ca_file.as_deref();
+        crate::provision::push::push(&dir, &self.urls, ca_file, None, now).await?;
         Ok(())
     }
 

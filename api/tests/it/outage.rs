@@ -96,6 +96,7 @@ async fn a_client_dies_with_its_connection_and_a_new_one_follows() {
     let relay = Relay::start(nats.client_port).await;
     let settings = ConnectionSettings {
         urls: vec![format!("nats://127.0.0.1:{}", relay.port).parse().unwrap()],
+        ca_file: None,
         credentials: api::keys::load_service(&nats.keys_dir()).unwrap(),
         connect_timeout: Duration::from_secs(2),
     };

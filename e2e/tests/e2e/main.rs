@@ -8,7 +8,9 @@ mod cluster;
 mod console;
 mod outages;
 mod page;
+mod proxy;
 mod session;
+mod tls;
 mod updates;
 
 use std::time::Duration;

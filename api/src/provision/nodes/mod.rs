@@ -5,23 +5,21 @@
 //! signed its certificate stays in `nodes`, and is needed only to add a node or to renew a
 //! certificate.
 
-mod authority;
 mod node;
 
-use std::path::Path;
-
-use self::{authority::Authority, node::Node};
-pub use self::{
-    authority::CertificateError,
-    node::{NodeError, NodeName, NodeSpec, NodesRequest, Ports},
+use self::node::Node;
+pub use self::node::{NodeError, NodeName, NodeSpec, NodesRequest, Ports, parse_host};
+use super::{
+    KeysDir, Plan, PlannedFile, UpdateError, WriteError,
+    authority::{Authority, AuthorityError, CA_CERTIFICATE, CertificateError, Purpose},
+    tls::{self, TLS_DIR},
+    write,
+    write::replace,
 };
-use super::{KeysDir, Plan, PlannedFile, UpdateError, WriteError, write, write::replace};
-use crate::keys::{KeyFileError, Problem, file};
+use crate::keys::KeyFileError;
 
 /// The directory of nodes within the keys directory.
 pub const NODES_DIR: &str = "nodes";
-const CA_CERTIFICATE: &str = "ca.pem";
-const CA_KEY: &str = "ca.key";
 const LOCAL_CONF: &str = "local.conf";
 const ROUTE_CERTIFICATE: &str = "route.pem";
 const ROUTE_KEY: &str = "route.key";
@@ -35,9 +33,12 @@ pub enum NodesError {
     /// The keys directory is not there, or is being changed.
     #[error(transparent)]
     Update(#[from] UpdateError),
-    /// The authority's key can't be used.
+    /// An authority's key can't be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// There is no authority.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// A certificate could not be made.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -57,56 +58,52 @@ pub enum NodesError {
 pub fn add(keys: &KeysDir, request: &NodesRequest, now: i64) -> Result<(), NodesError> {
     let nodes = request.nodes()?;
     let dir = keys.path().join(NODES_DIR);
-    let authority = match open_authority(&dir) {
-        Err(error) if matches!(error.problem(), Problem::Missing) => {
-            let authority = Authority::generate(now)?;
-            write(&Plan {
-                dir: dir.clone(),
-                data_dirs: Vec::new(),
-                files: vec![
-                    PlannedFile::new(CA_CERTIFICATE, authority.certificate().to_owned()),
-                    PlannedFile::new(CA_KEY, authority.key()),
-                ],
-            })?;
-            authority
-        }
-        other => other?,
+    let routes = Authority::read_or_make(&dir, Purpose::Routes, now)?;
+    let listeners = match request.tls {
+        true => Some(Authority::read_or_make(&keys.path().join(TLS_DIR), Purpose::Listeners, now)?),
+        false => None,
     };
     for node in &nodes {
         let dir = dir.join(node.name.as_str());
         let mut files = vec![PlannedFile::new(LOCAL_CONF, node.conf(&dir, &nodes, request)?)];
-        files.extend(certificate_files(&authority, node, now)?);
-        files.push(PlannedFile::new(CA_CERTIFICATE, authority.certificate().to_owned()));
+        files.extend(certificate_files(&routes, node, now)?);
+        files.push(PlannedFile::new(CA_CERTIFICATE, routes.certificate().to_owned()));
+        files.extend(node.tls_conf(&dir, listeners.is_some())?);
+        if let Some(listeners) = &listeners {
+            files.extend(tls::server_files(
+                listeners,
+                node.name.as_str(),
+                std::slice::from_ref(&node.host),
+                now,
+            )?);
+        }
         write(&Plan { data_dirs: node::data_dirs().into(), dir, files })?;
     }
     Ok(())
 }
 
-/// Gives each of these nodes a new certificate, for the host that is named now. nats-server takes it
+/// Gives each of these nodes new certificates, for the host that is named now. nats-server takes it
 /// with `nats-server --signal reload`.
 ///
 /// # Errors
 /// [`NodesError`]. Nodes before the one that failed have their new certificate.
 pub fn renew(keys: &KeysDir, specs: &[NodeSpec], now: i64) -> Result<(), NodesError> {
     let dir = keys.path().join(NODES_DIR);
-    let authority = open_authority(&dir)?;
+    let routes = Authority::read(&dir, Purpose::Routes)?;
     for spec in specs {
         let dir = dir.join(spec.name.as_str());
         if !dir.join(LOCAL_CONF).is_file() {
             return Err(NodesError::NoNode(spec.name.clone()));
         }
         let node = Node::new(spec.clone(), Ports::default());
-        replace(&dir, &certificate_files(&authority, &node, now)?, &[])?;
+        let mut files = Vec::from(certificate_files(&routes, &node, now)?);
+        if dir.join(tls::SERVER_CERTIFICATE).is_file() {
+            let listeners = Authority::read(&keys.path().join(TLS_DIR), Purpose::Listeners)?;
+            files.extend(tls::server_files(&listeners, node.name.as_str(), &[node.host], now)?);
+        }
+        replace(&dir, &files, &[])?;
     }
     Ok(())
-}
-
-fn open_authority(dir: &Path) -> Result<Authority, KeyFileError> {
-    let path = dir.join(CA_KEY);
-    let key = file::read(&path)?;
-    let certificate = file::read(&dir.join(CA_CERTIFICATE))?;
-    Authority::open(&key, &certificate)
-        .map_err(|source| KeyFileError::new(&path, Problem::Certificate(source)))
 }
 
 fn certificate_files(
@@ -114,6 +111,7 @@ fn certificate_files(
     node: &Node,
     now: i64,
 ) -> Result<[PlannedFile; 2], CertificateError> {
-    let (certificate, key) = authority.issue(node.name.as_str(), &node.host, now)?;
+    let (certificate, key) =
+        authority.issue(node.name.as_str(), std::slice::from_ref(&node.host), now)?;
     Ok([PlannedFile::new(ROUTE_CERTIFICATE, certificate), PlannedFile::new(ROUTE_KEY, key)])
 }

@@ -12,8 +12,17 @@ use url::Host;
 use super::{CA_CERTIFICATE, ROUTE_CERTIFICATE, ROUTE_KEY};
 use crate::{
     config::Origin,
-    provision::conf::{LocalConf, NodeConf, plain_path},
+    provision::{
+        PlannedFile,
+        conf::{LocalConf, NodeConf, TlsBlock, plain_path},
+        tls::{SERVER_CERTIFICATE, SERVER_KEY},
+    },
 };
+
+/// What is included where a node's listener for services is set.
+const CLIENT_TLS_CONF: &str = "client-tls.conf";
+/// What is included within a node's block `websocket`.
+const WEBSOCKET_TLS_CONF: &str = "websocket-tls.conf";
 
 const MAX_NAME_LEN: usize = 32;
 
@@ -92,12 +101,19 @@ impl FromStr for NodeSpec {
     fn from_str(text: &str) -> Result<Self, NodeError> {
         let (name, host) =
             text.split_once('=').ok_or_else(|| NodeError::NoHost(text.to_owned()))?;
-        let host = match host.parse::<IpAddr>() {
-            Ok(IpAddr::V4(address)) => Host::Ipv4(address),
-            Ok(IpAddr::V6(address)) => Host::Ipv6(address),
-            Err(_) => Host::parse(host).map_err(|_| NodeError::Host(host.to_owned()))?,
-        };
-        Ok(Self { name: name.parse()?, host })
+        Ok(Self { name: name.parse()?, host: parse_host(host)? })
+    }
+}
+
+/// Reads a DNS name or an address; one of IPv6 has no brackets.
+///
+/// # Errors
+/// [`NodeError::Host`] if it is neither.
+pub fn parse_host(text: &str) -> Result<Host, NodeError> {
+    match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => Ok(Host::Ipv4(address)),
+        Ok(IpAddr::V6(address)) => Ok(Host::Ipv6(address)),
+        Err(_) => Host::parse(text).map_err(|_| NodeError::Host(text.to_owned())),
     }
 }
 
@@ -142,6 +158,8 @@ pub struct NodesRequest {
     pub ports: Ports,
     /// Origins whose pages the websocket listeners admit.
     pub allowed_origins: Vec<Origin>,
+    /// Whether the listeners for services and browsers speak TLS. Routes always do.
+    pub tls: bool,
 }
 
 impl NodesRequest {
@@ -216,6 +234,23 @@ impl Node {
         .render())
     }
 
+    /// What its configuration includes for the listeners of services and browsers; `dir` is its own
+    /// directory.
+    pub(super) fn tls_conf(&self, dir: &Path, tls: bool) -> Result<[PlannedFile; 2], NodeError> {
+        let path = |name: &str| plain_path(&dir.join(name)).ok_or(NodeError::Path(dir.join(name)));
+        let (client, websocket) = if tls {
+            let (certificate, key) = (path(SERVER_CERTIFICATE)?, path(SERVER_KEY)?);
+            let block = TlsBlock { certificate: &certificate, key: &key }.render();
+            (block.clone(), block)
+        } else {
+            (TlsBlock::none_for_clients(), TlsBlock::none_for_websockets())
+        };
+        Ok([
+            PlannedFile::new(CLIENT_TLS_CONF, client),
+            PlannedFile::new(WEBSOCKET_TLS_CONF, websocket),
+        ])
+    }
+
     fn route(&self) -> String {
         format!("{}:{}", self.host, self.ports.cluster)
     }
@@ -244,6 +279,7 @@ mod tests {
             nodes: nodes.iter().map(|node| node.parse().unwrap()).collect(),
             ports: Ports::default(),
             allowed_origins: vec!["https://app.example.com".parse().unwrap()],
+            tls: false,
         }
     }
 

@@ -1,0 +1,105 @@
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::fs;
+use tokio::net::TcpStream;
+
+use crate::setup::edited;
+use crate::{Error, Process, Stack, eventually, ports, tree};
+
+/// How long nginx may take until it listens.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// An nginx on `deploy/proxy/nginx.conf` in front of a [`Stack`], on a port of its own: the page is at
+/// 127.0.0.1, nats-server at `localhost`, so that one port is two sites.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Proxy {
+    /// Chooses the port.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if none is free.
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self { port: ports::free()?, process: None })
+    }
+
+    /// Starts nginx with the certificate that `api tls add` has made for the stack, and waits until it
+    /// listens. What is silent for longer than `idle` (in nginx's words)
+    /// is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Edit`] if the configuration that is shipped has changed; [`Error::Spawn`] without
+    /// nginx; [`Error::Ended`] if it refuses its configuration; [`Error::Timeout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the nginx it was starting.
+    pub async fn start(&mut self, stack: &Stack, idle: &str) -> Result<(), Error> {
+        let shipped = tree::root().join("deploy/proxy/nginx.conf");
+        let text = fs::read_to_string(&shipped).await;
+        let mut text = text.map_err(Error::io(format!("read {}", shipped.display())))?;
+        let folder = stack.api.keys().join("nginx");
+        fs::create_dir_all(&folder).await.map_err(Error::io("make nginx's folder"))?;
+        let certificate = stack.api.keys().join("tls/single");
+        let display = |path: &Path| path.display().to_string();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("\n  {kind}_temp_path {};", display(&folder.join(kind))))
+            .concat();
+        let own = |path: &str| path.trim_start_matches("http://").to_owned();
+        for [from, to] in [
+            ["http {".to_owned(), format!("http {{{temporary}")],
+            ["/var/log/nginx/access.log".to_owned(), display(&folder.join("access.log"))],
+            [
+                "/etc/scaling-ws/proxy/fullchain.pem".to_owned(),
+                display(&certificate.join("server.pem")),
+            ],
+            [
+                "/etc/scaling-ws/proxy/privkey.pem".to_owned(),
+                display(&certificate.join("server.key")),
+            ],
+            ["127.0.0.1:3000".to_owned(), own(&stack.api.url(""))],
+            ["127.0.0.1:5000;".to_owned(), format!("{};", stack.nats.websocket_address())],
+            ["server_name example.com".to_owned(), "server_name 127.0.0.1".to_owned()],
+            ["server_name nats.example.com".to_owned(), "server_name localhost".to_owned()],
+            ["listen 443 ssl".to_owned(), format!("listen 127.0.0.1:{} ssl", self.port)],
+            ["listen 443 ssl".to_owned(), format!("listen 127.0.0.1:{} ssl", self.port)],
+            ["proxy_read_timeout 75s".to_owned(), format!("proxy_read_timeout {idle}")],
+        ] {
+            text = edited(&shipped, text, &[[from, to]])?;
+        }
+        let conf = folder.join("nginx.conf");
+        fs::write(&conf, text).await.map_err(Error::io("write nginx's configuration"))?;
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(&folder).arg("-c").arg(&conf).args(["-e", "stderr"]);
+        // One process, which ends with its value.
+        command.args([
+            "-g",
+            &format!("daemon off; master_process off; pid {};", display(&folder.join("pid"))),
+        ]);
+        let mut process = Process::start("nginx", &mut command)?;
+        eventually(READY_WITHIN, "nginx listens", async || {
+            process.check()?;
+            Ok(TcpStream::connect(("127.0.0.1", self.port)).await.is_ok().then_some(()))
+        })
+        .await?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Where the page is, as an origin.
+    pub fn origin(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// Where browsers connect to nats-server.
+    pub fn websocket_url(&self) -> String {
+        format!("wss://localhost:{}", self.port)
+    }
+}
