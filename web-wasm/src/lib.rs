@@ -29,6 +29,7 @@
 //! | answer requests as a service, or find services | [`service`] |
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
 //! | store messages, and read what was stored | [`jetstream`] |
+//! | publish while offline, and over reloads | [`outbox`] |
 //! | keep values by key, and watch them | [`kv`] |
 //! | keep files | [`object_store`] |
 //! | run outside a browser | [`ConnectOptions::connect_with`] |
@@ -47,6 +48,7 @@ pub mod jetstream;
 pub mod kv;
 pub mod object_store;
 mod options;
+pub mod outbox;
 pub mod platform;
 mod publish;
 mod request;

@@ -9,6 +9,7 @@ mod kv_watch;
 mod lifecycle;
 mod messages;
 mod object_stores;
+mod outbox;
 mod recovering;
 mod requests;
 mod services;
@@ -23,6 +24,7 @@ pub(crate) use kv_watch::*;
 pub(crate) use lifecycle::*;
 pub(crate) use messages::*;
 pub(crate) use object_stores::*;
+pub(crate) use outbox::*;
 pub(crate) use recovering::*;
 pub(crate) use requests::*;
 pub(crate) use services::*;
@@ -110,6 +112,8 @@ macro_rules! scenarios {
             pinned_clients ordered_consumers many_messages_in_order
             object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
             watching_object_stores
+            outboxes_over_reloads outboxes_in_two_tabs outboxes_and_refusals outboxes_have_bounds
+            outboxes_forget_nothing_old
             managing_buckets reading_and_writing_values reading_values_from_the_leader
             values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
             watching_through_losses

@@ -179,6 +179,14 @@ impl Queue {
         }
     }
 
+    /// No entry is there any more. One that is on its way is still to be decided.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+        self.ages.clear();
+        self.stopping.clear();
+        self.begin_anew();
+    }
+
     /// Whether a server is there. An entry on its way is not decided by it.
     pub fn set_online(&mut self, online: bool) {
         if online && !self.online {
