@@ -12,7 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DomException;
 
 use super::error::{PublishError, StorageError};
-use super::storage::{Bounds, Storage};
+use super::storage::{Bounds, Numbered, Storage};
 use crate::platform::LocalBoxFuture;
 
 const VERSION: u32 = 1;
@@ -129,7 +129,7 @@ impl IndexedDb {
         Ok(changing.done().await?.map(|()| messages))
     }
 
-    async fn try_list(&self) -> Result<Vec<(u64, Vec<u8>)>, idb::Error> {
+    async fn try_list(&self) -> Result<Vec<Numbered>, idb::Error> {
         let reading = self.begin(TransactionMode::ReadOnly)?;
         let numbers = reading.entries.get_all_keys(None, None)?.await?;
         let records = reading.entries.get_all(None, None)?.await?;
@@ -199,7 +199,7 @@ impl Storage for IndexedDb {
         })
     }
 
-    fn list(&self) -> LocalBoxFuture<'_, Result<Vec<(u64, Vec<u8>)>, StorageError>> {
+    fn list(&self) -> LocalBoxFuture<'_, Result<Vec<Numbered>, StorageError>> {
         Box::pin(async move { self.try_list().await.map_err(|error| storage_error(&error)) })
     }
 

@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 
 use super::error::{PublishError, StorageError, TabsError};
 use super::event::Event;
-use super::storage::{Backing, Bounds, Storage, Tabs};
+use super::storage::{Backing, Bounds, Numbered, Storage, Tabs};
 use crate::platform::LocalBoxFuture;
 
 /// Entries that last as long as this value and its clones: for tests, and for where a browser stores
@@ -30,13 +30,16 @@ pub struct Memory {
     shared: Rc<Shared>,
 }
 
+/// A tab, and how it hears of the others.
+type Listener = (u64, Weak<dyn Fn(Event)>);
+
 #[derive(Default)]
 struct Shared {
     records: RefCell<BTreeMap<u64, Vec<u8>>>,
     last: Cell<u64>,
     locked: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
-    listeners: RefCell<Vec<(u64, Weak<dyn Fn(Event)>)>>,
+    listeners: RefCell<Vec<Listener>>,
     tabs: Cell<u64>,
 }
 
@@ -82,7 +85,7 @@ impl Storage for Memory {
         Box::pin(ready(Ok(self.shared.records.borrow().get(&number).cloned())))
     }
 
-    fn list(&self) -> LocalBoxFuture<'_, Result<Vec<(u64, Vec<u8>)>, StorageError>> {
+    fn list(&self) -> LocalBoxFuture<'_, Result<Vec<Numbered>, StorageError>> {
         let records = self.shared.records.borrow();
         let all = records.iter().map(|(&number, record)| (number, record.clone())).collect();
         Box::pin(ready(Ok(all)))

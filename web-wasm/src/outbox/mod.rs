@@ -13,7 +13,7 @@
 //! let queued = outbox.publish("orders.7", PublishMessage::build().payload("{}".into())).await?;
 //! // The message is safe now. Whether a stream has it comes later, perhaps after many reloads.
 //! let ack = queued.await?;
-//! println!("{} is message {} of {}", "{}", ack.sequence, ack.stream);
+//! println!("message {} of {}", ack.sequence, ack.stream);
 //! # Ok(())
 //! # }
 //! ```
@@ -57,6 +57,6 @@ pub use indexed_db::IndexedDb;
 pub use memory::Memory;
 pub use options::Options;
 pub use queued::{Acknowledged, Queued};
-pub use storage::{Backing, Bounds, Storage, Tabs};
+pub use storage::{Backing, Bounds, Numbered, Storage, Tabs};
 
 pub use nats_proto::outbox::{OnRefusal, Record, RecordError, SetAside};

@@ -81,12 +81,7 @@ impl Sender {
             }
         }
         // A closed client sends nothing more, but what is published is still stored.
-        loop {
-            match self.signals.next().await {
-                Some(Signal::Happened(_)) => {}
-                Some(Signal::Close) | None => break,
-            }
-        }
+        while let Some(Signal::Happened(_)) = self.signals.next().await {}
         self.inner.close();
         if let Some(done) = self.done.take() {
             done.send(()).ok();

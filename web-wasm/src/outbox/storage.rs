@@ -40,6 +40,9 @@ impl Bounds {
     }
 }
 
+/// Stored bytes, and their number.
+pub type Numbered = (u64, Vec<u8>);
+
 /// Stored bytes by number. Each call is done whole or not at all, whatever other tabs do.
 ///
 /// # Errors
@@ -56,7 +59,7 @@ pub trait Storage {
     fn get(&self, number: u64) -> LocalBoxFuture<'_, Result<Option<Vec<u8>>, StorageError>>;
 
     /// Everything, by rising numbers.
-    fn list(&self) -> LocalBoxFuture<'_, Result<Vec<(u64, Vec<u8>)>, StorageError>>;
+    fn list(&self) -> LocalBoxFuture<'_, Result<Vec<Numbered>, StorageError>>;
 
     /// Puts bytes in the place of others, and says whether there were any: else nothing is stored.
     fn replace<'a>(
