@@ -26,7 +26,7 @@
 //! - **Tabs**: all tabs of an origin that open the same name and owner have the same entries. One of
 //!   those that are connected sends; when it closes or loses its connection another does.
 //! - **Owner**: entries are of whom the application says. An outbox of another owner neither sees nor
-//!   sends them. [`Outbox::delete`] removes an owner's entries for good.
+//!   sends them. `Outbox::delete` removes an owner's entries for good.
 //! - **Not secret**: subjects, headers and payloads lie unencrypted in the browser's profile, for every
 //!   script of the origin and everybody who can read the disk, until they are sent or removed.
 //! - **How durable**: entries outlive page and browser. Browsers flush the disk when they like, so a
