@@ -29,6 +29,7 @@
 //! | answer requests as a service, or find services | [`service`] |
 //! | let a visitor in with a credential that an API mints | `HttpCredentials`, [`UserKey`] |
 //! | store messages, and read what was stored | [`jetstream`] |
+//! | publish while offline, and over reloads | [`outbox`] |
 //! | keep values by key, and watch them | [`kv`] |
 //! | be on a channel, and see who is | [`presence`] |
 //! | keep files | [`object_store`] |
@@ -48,6 +49,7 @@ pub mod jetstream;
 pub mod kv;
 pub mod object_store;
 mod options;
+pub mod outbox;
 pub mod platform;
 pub mod presence;
 mod publish;

@@ -29,6 +29,8 @@ mod jetstream;
 mod jetstream_interop;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
+#[path = "native/outbox.rs"]
+mod outbox;
 #[path = "native/recovering.rs"]
 mod recovering;
 #[path = "native/services.rs"]

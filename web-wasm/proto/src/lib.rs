@@ -15,6 +15,7 @@
 //! | [`jetstream`] | what JetStream says: configurations, states, answers |
 //! | [`kv`] | key-value buckets on it |
 //! | [`object_store`] | objects in pieces, and what is known of them |
+//! | [`outbox`] | what is to be published later: which entry when, and once |
 //! | [`presence`] | who is on a channel |
 //! | [`service`] | services: what they are asked, and what they answer |
 //! | `simulator` | scripted servers to test clients against, with the feature of that name |
@@ -40,6 +41,7 @@ mod message;
 mod nuid;
 pub mod object_store;
 mod op;
+pub mod outbox;
 mod pool;
 pub mod presence;
 mod server_addr;

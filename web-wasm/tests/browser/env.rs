@@ -4,6 +4,8 @@ use std::future::Future;
 
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
+use web_wasm::jetstream::Context;
+use web_wasm::outbox::{Options, Outbox};
 use web_wasm::{Client, ConnectError, ConnectOptions};
 
 /// How long anything may take that should happen soon, in milliseconds.
@@ -56,4 +58,23 @@ pub(crate) async fn connect_to(
     addr: &str,
 ) -> Result<Client, ConnectError> {
     options.connect(addr).await
+}
+
+/// Where the entries of an outbox outlive it: a database that no test had before.
+pub(crate) struct Shelf {
+    name: String,
+}
+
+impl Shelf {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: format!("{name}-{}", js_sys::Math::random()) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+pub(crate) async fn open_outbox(_: &Shelf, jetstream: &Context, options: Options) -> Outbox {
+    Outbox::open(jetstream, options).await.unwrap()
 }

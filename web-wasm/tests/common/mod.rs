@@ -10,6 +10,7 @@ mod lifecycle;
 mod made_anew;
 mod messages;
 mod object_stores;
+mod outbox;
 mod presence;
 mod push_consumers;
 mod recovering;
@@ -27,6 +28,7 @@ pub(crate) use lifecycle::*;
 pub(crate) use made_anew::*;
 pub(crate) use messages::*;
 pub(crate) use object_stores::*;
+pub(crate) use outbox::*;
 pub(crate) use presence::*;
 pub(crate) use push_consumers::*;
 pub(crate) use recovering::*;
@@ -117,6 +119,8 @@ macro_rules! scenarios {
             flow_control pushing_over_broken_connections sharing_and_losing_push_consumers
             object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
             watching_object_stores
+            outboxes_over_reloads outboxes_in_two_tabs outboxes_and_refusals outboxes_have_bounds
+            outboxes_forget_nothing_old
             managing_buckets reading_and_writing_values reading_values_from_the_leader
             values_of_an_age names_of_keys_are_checked watching_keys listing_keys purging_deletes
             watching_through_losses streams_made_anew buckets_made_anew

@@ -14,6 +14,8 @@ use tokio::task::LocalSet;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
+use web_wasm::jetstream::Context as JetStream;
+use web_wasm::outbox::{Memory, Options, Outbox};
 use web_wasm::platform::{LocalBoxFuture, NoEntropy, Platform, Runtime};
 use web_wasm::transport::{Dialer, Transport, TransportClosed, TransportEvent, Writable};
 use web_wasm::{Client, ConnectError, ConnectOptions, ServerAddr};
@@ -83,6 +85,26 @@ pub(crate) async fn connect_to_all(
     addrs: &[String],
 ) -> Result<Client, ConnectError> {
     options.connect_with(Runtime::new(Tokio::new(), TokioDialer), addrs).await
+}
+
+/// Where the entries of an outbox outlive it.
+pub(crate) struct Shelf {
+    memory: Memory,
+    name: &'static str,
+}
+
+impl Shelf {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { memory: Memory::new(), name }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name
+    }
+}
+
+pub(crate) async fn open_outbox(shelf: &Shelf, jetstream: &JetStream, options: Options) -> Outbox {
+    Outbox::open_with(jetstream, shelf.memory.backing(), options)
 }
 
 struct Tokio {

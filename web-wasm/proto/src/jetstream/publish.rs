@@ -4,13 +4,13 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::headers;
 use crate::header::{HeaderError, HeaderMap};
 
 /// A stream's word that it has stored a message.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PublishAck {
     /// The stream.
