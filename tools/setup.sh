@@ -199,6 +199,20 @@ browser_version() {
   done
 }
 
+# node and npm bring nats.js and the TypeScript compiler, which the npm package is tested with.
+setup_node() {
+  local name version
+  for name in node npm; do
+    if ! command -v "$name" >/dev/null; then
+      install "$name: Debian's"
+      apt_install "${name/#node/nodejs}"
+    fi
+  done
+  version=$(version_of node --version)
+  at_least "$node_minimum" "$version" || die "node $version is too old: $node_minimum or newer is needed"
+  have "node $version with npm"
+}
+
 # valgrind counts the instructions that the protocol core takes.
 setup_valgrind() {
   if ! command -v valgrind >/dev/null; then
@@ -230,6 +244,7 @@ case ${1:-} in
     setup_lints
     setup_cargo_deny
     setup_browser
+    setup_node
     setup_shellcheck
     setup_valgrind
     ;;
