@@ -12,6 +12,9 @@ import { wsconnect as connect } from "./web_wasm_js.js";
 /** nats.js's time for a request, in milliseconds. */
 const REQUEST_TIMEOUT = 1000;
 
+/** What has a consumer's filter in it, and so perhaps wildcards. */
+const MAKES_CONSUMER = /\.CONSUMER\.CREATE\./;
+
 /** Connects. */
 export async function wsconnect(options = {}) {
   const converted = clientOptions(options);
@@ -134,7 +137,8 @@ export class NatsConnection {
     }
     // nats.js's packages pass options of their own along, so none is refused here.
     const { headers } = sendOptions(rest);
-    const sent = { headers, timeout, reply, owner: this.#owner };
+    const wildcards = MAKES_CONSUMER.test(subject);
+    const sent = { headers, timeout, reply, wildcards, owner: this.#owner };
     try {
       return await this.#raw.request(subject, payload, sent);
     } catch (error) {

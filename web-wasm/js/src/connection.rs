@@ -30,6 +30,8 @@ export interface RequestOptions {
   headers?: MsgHeaders;
   /** Where the answer goes, instead of the inbox that all requests share. */
   reply?: string;
+  /** Lets the subject have wildcards, as some of the server's API have. */
+  wildcards?: boolean;
 }
 
 /** What a server says of itself. */
@@ -344,7 +346,7 @@ fn subscribe(
 /// The request, and JavaScript's own owner of the answer.
 fn request(payload: &JsValue, options: &JsValue) -> Result<(Request, Option<JsValue>), NatsError> {
     let mut request = Request::new().payload(value::payload(payload)?);
-    let options = Fields::read(options, &["timeout", "headers", "reply", "owner"])?;
+    let options = Fields::read(options, &["timeout", "headers", "reply", "owner", "wildcards"])?;
     if let Some(timeout) = options.millis("timeout")? {
         request = request.timeout(timeout);
     }
@@ -353,6 +355,9 @@ fn request(payload: &JsValue, options: &JsValue) -> Result<(Request, Option<JsVa
     }
     if let Some(reply) = options.text("reply")? {
         request = request.inbox(reply);
+    }
+    if options.flag("wildcards")?.unwrap_or_default() {
+        request = request.with_wildcards();
     }
     Ok((request, options.value("owner")?))
 }

@@ -203,6 +203,8 @@ export function makeError(code, message, about = {}) {
   // Some of the classes have words of their own, which say less.
   error.message = message;
   error.code = code;
+  // Its first line has the words.
+  Error.captureStackTrace?.(error, makeError);
   return error;
 }
 

@@ -78,11 +78,6 @@ class NatsServer {
     this.child.kill("SIGKILL");
     await this.child.ended;
   }
-
-  /** Has nats-server tell its clients that it is about to stop, and stop. */
-  async lameDuck() {
-    this.child.kill("SIGUSR2");
-  }
 }
 
 async function natsServer(name, env = {}) {
@@ -146,7 +141,6 @@ async function main() {
   const calls = {
     "/control/stop": () => fragile.stop(),
     "/control/start": () => fragile.start(),
-    "/control/lame-duck": () => fragile.lameDuck(),
     "/result": ({ name, error, millis }) => {
       lastHeard = Date.now();
       if (error === undefined) passed += 1;
