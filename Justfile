@@ -32,6 +32,11 @@ cluster:
 page:
     @tools/page.sh
 
+# Build the npm package into dist/npm/web-wasm-js
+[group('dev')]
+package:
+    @tools/package.sh
+
 # Format all Rust code
 [group('dev')]
 fmt:
@@ -107,7 +112,7 @@ conf-check:
 # Everything: all checks, all tests (the README's test command)
 [group('test')]
 test:
-    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser e2e bench-instructions
+    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser test-package e2e bench-instructions
 
 # Unit, property and integration tests outside the browser
 [group('test')]
@@ -118,6 +123,11 @@ test-native:
 [group('test')]
 test-browser:
     @tools/test-browser.sh
+
+# The npm package in Chromium, beside nats.js and under nats.js's packages; its types
+[group('test')]
+test-package *name: package
+    @tools/test-package.sh {{ name }}
 
 # End-to-end tests: nats-server, the API and Chromium, all real
 [group('test')]

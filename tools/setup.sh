@@ -199,13 +199,18 @@ browser_version() {
   done
 }
 
-# npm brings nats.js, with which the client is compared.
-setup_npm() {
-  if ! command -v npm >/dev/null; then
-    install "node and npm: Debian's"
-    apt_install nodejs npm
-  fi
-  have "node $(version_of node --version) with npm $(version_of npm --version)"
+# node and npm bring nats.js, with which the client is compared, and the TypeScript compiler.
+setup_node() {
+  local name version
+  for name in node npm; do
+    if ! command -v "$name" >/dev/null; then
+      install "$name: Debian's"
+      apt_install "${name/#node/nodejs}"
+    fi
+  done
+  version=$(version_of node --version)
+  at_least "$node_minimum" "$version" || die "node $version is too old: $node_minimum or newer is needed"
+  have "node $version with npm"
 }
 
 # valgrind counts the instructions that the protocol core takes.
@@ -248,7 +253,7 @@ case ${1:-} in
     setup_lints
     setup_cargo_deny
     setup_browser
-    setup_npm
+    setup_node
     setup_shellcheck
     setup_valgrind
     setup_nginx

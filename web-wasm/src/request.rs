@@ -219,8 +219,10 @@ impl Request {
         self
     }
 
-    /// Lets the subject have wildcards, as some of the server's API have.
-    pub(crate) fn with_wildcards(mut self) -> Self {
+    /// Lets the subject have wildcards, as some of the server's API have: a consumer's filter is part
+    /// of the subject of the request that makes it.
+    #[must_use]
+    pub fn with_wildcards(mut self) -> Self {
         self.wildcards = true;
         self
     }

@@ -1,15 +1,15 @@
 //! A connection to NATS.
 
 use futures_util::{FutureExt, StreamExt};
-use js_sys::{Object, Promise};
-use wasm_bindgen::JsValue;
+use js_sys::{Array, Object, Promise};
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 use web_wasm::{Client, Event, Events, Request, ServerInfo, State, SubscribeError, Subscriber};
 
 use crate::error::NatsError;
 use crate::headers::header_map;
-use crate::msg::js_message;
-use crate::object::{Fields, object, strings};
+use crate::msg::{Delivery, js_message};
+use crate::object::{Fields, object, strings, texts};
 use crate::options::connect_options;
 use crate::promise::promise;
 use crate::status::{Status, close_error};
@@ -28,6 +28,10 @@ export interface RequestOptions {
   /** How long to wait for the answer, in milliseconds; 10,000 by default. */
   timeout?: number;
   headers?: MsgHeaders;
+  /** Where the answer goes, instead of the inbox that all requests share. */
+  reply?: string;
+  /** Lets the subject have wildcards, as some of the server's API have. */
+  wildcards?: boolean;
 }
 
 /** What a server says of itself. */
@@ -48,6 +52,17 @@ export interface ServerInfo {
   auth_required: boolean;
   connect_urls: string[];
   ldm: boolean;
+}
+
+/** A server that may be dialled. */
+export interface PoolServer {
+  url: string;
+  /** Whether another server told of it. */
+  gossiped: boolean;
+  /** Whether it has ever let the client in. */
+  didConnect: boolean;
+  /** How many attempts in a row have failed. */
+  reconnects: number;
 }
 
 /** What went in and out of a connection. */
@@ -148,8 +163,9 @@ impl NatsConnection {
         let subject = value::subject(subject);
         let request = request(payload, options);
         promise(async move {
-            let answer = client.send_request(subject?, request?).await?;
-            Ok(js_message(answer, client))
+            let (request, owner) = request?;
+            let answer = client.send_request(subject?, request).await?;
+            Ok(js_message(answer, client, owner.as_ref()))
         })
     }
 
@@ -219,6 +235,39 @@ impl NatsConnection {
         self.client.server().map(|server| server.to_string())
     }
 
+    /// Leaves the present connection for another, at once. Does nothing while there is none, or
+    /// when the client is closed.
+    pub fn reconnect(&self) {
+        self.client.force_reconnect();
+    }
+
+    /// The servers that are known, with what became of them.
+    #[wasm_bindgen(js_name = getServers, unchecked_return_type = "PoolServer[]")]
+    pub fn servers(&self) -> Array {
+        let servers = self.client.server_pool().into_iter().map(|server| {
+            object([
+                ("url", server.addr.to_string().into()),
+                ("gossiped", server.is_discovered.into()),
+                ("didConnect", server.did_connect.into()),
+                ("reconnects", server.failed_attempts.into()),
+            ])
+        });
+        servers.collect()
+    }
+
+    /// Replaces the servers that are dialled from now on; the present connection goes on.
+    ///
+    /// Throws `no_servers`, `invalid_server_address` or `invalid_argument`, and changes nothing then.
+    #[wasm_bindgen(js_name = setServers)]
+    pub fn set_servers(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "string | Iterable<string>")] servers: &JsValue,
+    ) -> Result<(), JsValue> {
+        let expected = || NatsError::argument("the servers", "a string or several");
+        let servers = texts(servers).ok_or_else(expected)?;
+        Ok(self.client.set_server_pool(servers).map_err(NatsError::from)?)
+    }
+
     /// What the server said of itself last; missing before the first connection.
     #[wasm_bindgen(getter, unchecked_return_type = "ServerInfo | undefined")]
     pub fn info(&self) -> Option<Object> {
@@ -263,15 +312,21 @@ impl NatsConnection {
         options: &JsValue,
     ) -> Result<Subscription, NatsError> {
         let subject = value::subject(subject)?;
-        let options = Fields::read(options, &["callback", "queue", "max"])?;
-        let callback = options.function("callback")?;
-        let callback = callback.ok_or_else(|| NatsError::option("callback", "a function"))?;
+        let options = Fields::read(options, &["callback", "queue", "max", "delivery"])?;
+        // The package's own code unpacks batches itself; a page gives a function.
+        let own = options.value("delivery")?;
+        let owned = own.is_some();
+        let delivery = match (own, options.function("callback")?) {
+            (Some(delivery), _) => delivery.unchecked_into(),
+            (None, Some(callback)) => Delivery::new(&callback),
+            (None, None) => return Err(NatsError::option("callback", "a function")),
+        };
         let (queue, max) = (options.text("queue")?, options.count("max")?);
         let mut subscriber = subscribe(&self.client, subject, queue)?;
         if let Some(max) = max {
             subscriber.unsubscribe_after(max);
         }
-        Ok(Subscription::new(subscriber, self.client.clone(), &callback))
+        Ok(Subscription::new(subscriber, self.client.clone(), delivery, owned))
     }
 }
 
@@ -288,16 +343,23 @@ fn subscribe(
     Ok(subscribed.unwrap_or(Err(SubscribeError::Closed))?)
 }
 
-fn request(payload: &JsValue, options: &JsValue) -> Result<Request, NatsError> {
+/// The request, and JavaScript's own owner of the answer.
+fn request(payload: &JsValue, options: &JsValue) -> Result<(Request, Option<JsValue>), NatsError> {
     let mut request = Request::new().payload(value::payload(payload)?);
-    let options = Fields::read(options, &["timeout", "headers"])?;
+    let options = Fields::read(options, &["timeout", "headers", "reply", "owner", "wildcards"])?;
     if let Some(timeout) = options.millis("timeout")? {
         request = request.timeout(timeout);
     }
     if let Some(headers) = options.value("headers")? {
         request = request.headers(header_map(&headers)?);
     }
-    Ok(request)
+    if let Some(reply) = options.text("reply")? {
+        request = request.inbox(reply);
+    }
+    if options.flag("wildcards")?.unwrap_or_default() {
+        request = request.with_wildcards();
+    }
+    Ok((request, options.value("owner")?))
 }
 
 fn info_object(info: ServerInfo) -> Object {

@@ -2,35 +2,45 @@
 
 use core::fmt::Display;
 
-use js_sys::Reflect;
+use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_wasm::{
-    ConnectError, DisconnectReason, EndReason, FlushError, HeaderError, PublishError, RequestError,
-    ServerError, SubscribeError,
+    ConnectError, DisconnectReason, EndReason, FlushError, HeaderError, Operation, PublishError,
+    RequestError, ServerError, SubscribeError, UserKeyError,
 };
+
+use crate::object::object;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What every function here throws or rejects with. */
+/** What every function here throws or rejects with; its class is nats.js's where that has one. */
 export interface NatsError extends Error {
-  name: "NatsError";
   /** What went wrong, in a word that stays the same from version to version. */
   code: string;
 }
 "#;
+
+// The classes are JavaScript's, since pages tell errors apart by `instanceof`.
+#[wasm_bindgen(module = "/src/errors.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = makeError)]
+    fn make_error(code: &str, message: &str, about: &Object) -> JsValue;
+}
 
 /// An error on its way to JavaScript.
 #[derive(Debug)]
 pub(crate) struct NatsError {
     code: &'static str,
     message: String,
+    /// What the credential does not allow, if that is it.
+    violation: Option<ServerError>,
 }
 
 impl NatsError {
     /// An error of these words.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), violation: None }
     }
 
     /// The caller's argument is not what it should be.
@@ -50,17 +60,29 @@ impl NatsError {
 
 impl From<NatsError> for JsValue {
     fn from(error: NatsError) -> Self {
-        let object = js_sys::Error::new(&error.message);
-        object.set_name("NatsError");
-        // An error object takes properties; were it otherwise, it would still be an error.
-        Reflect::set(&object, &"code".into(), &error.code.into()).ok();
-        object.into()
+        let about = match error.violation {
+            Some(ServerError::PermissionsViolation { operation, subject, queue_group }) => {
+                let operation = match operation {
+                    Operation::Publish => "publish",
+                    Operation::Subscribe => "subscription",
+                };
+                let queue = queue_group.map_or(Self::UNDEFINED, |queue| (*queue).into());
+                object([
+                    ("operation", operation.into()),
+                    ("subject", (*subject).into()),
+                    ("queue", queue),
+                ])
+            }
+            _ => Object::new(),
+        };
+        make_error(error.code, &error.message, &about)
     }
 }
 
 impl<E: Coded + Display> From<E> for NatsError {
     fn from(error: E) -> Self {
-        Self::new(error.code(), error.to_string())
+        let violation = error.violation().cloned();
+        Self { violation, ..Self::new(error.code(), error.to_string()) }
     }
 }
 
@@ -74,6 +96,11 @@ pub(crate) fn thrown_words(thrown: &JsValue) -> String {
 /// What has a stable code.
 pub(crate) trait Coded {
     fn code(&self) -> &'static str;
+
+    /// What the server refused, if this is about that.
+    fn violation(&self) -> Option<&ServerError> {
+        None
+    }
 }
 
 /// For what a later version of the client may add before it has a code here.
@@ -90,6 +117,13 @@ impl Coded for ConnectError {
             Self::Closed => "connection_closed",
             Self::NoEntropy(_) => "no_entropy",
             _ => UNKNOWN,
+        }
+    }
+
+    fn violation(&self) -> Option<&ServerError> {
+        match self {
+            Self::NotConnected(reason) => reason.violation(),
+            _ => None,
         }
     }
 }
@@ -111,6 +145,10 @@ impl Coded for DisconnectReason {
             Self::ClosedByCaller => "connection_closed",
             _ => UNKNOWN,
         }
+    }
+
+    fn violation(&self) -> Option<&ServerError> {
+        self.server_error()
     }
 }
 
@@ -152,6 +190,13 @@ impl Coded for RequestError {
             _ => UNKNOWN,
         }
     }
+
+    fn violation(&self) -> Option<&ServerError> {
+        match self {
+            Self::Denied(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl Coded for FlushError {
@@ -176,11 +221,28 @@ impl Coded for EndReason {
             _ => UNKNOWN,
         }
     }
+
+    fn violation(&self) -> Option<&ServerError> {
+        match self {
+            Self::Refused(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl Coded for HeaderError {
     fn code(&self) -> &'static str {
         "invalid_header"
+    }
+}
+
+impl Coded for UserKeyError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidSeed => "invalid_seed",
+            Self::NoEntropy(_) => "no_entropy",
+            _ => UNKNOWN,
+        }
     }
 }
 
@@ -205,5 +267,9 @@ impl Coded for ServerError {
             Self::Other(_) => "server_error",
             _ => UNKNOWN,
         }
+    }
+
+    fn violation(&self) -> Option<&ServerError> {
+        Some(self)
     }
 }

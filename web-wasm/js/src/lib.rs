@@ -21,15 +21,17 @@
 //! | read a message, and answer it | `Msg`, `MsgHdrs` |
 //! | watch the connection | `Status`, an async iterator |
 //!
-//! Every error is a JavaScript `Error` of the name `NatsError` with a `code` that stays the same
-//! from version to version; the words may change. A value of the wrong type, and an option that
-//! is not known, are such errors too.
+//! Every error is a JavaScript `Error` of nats.js's class where that has one, and of `NatsError` where
+//! not, with a `code` that stays the same from version to version; the words may change. A value of
+//! the wrong type, and an option that is not known, are such errors too.
 //!
-//! An object of these classes, `Msg` apart, holds memory that the garbage collector frees late;
+//! An object of these classes, `Msg` and `MsgHdrs` apart, holds memory that the garbage collector frees late;
 //! `free()`, or `using`, frees it at once. A connection stays open while the page holds its `NatsConnection`,
 //! a `Msg` of it, or a subscription that has not ended.
 //!
-//! Not here: a subscription as an async iterator; give a `callback`.
+//! The npm package `web-wasm-js` (`npm/`, built by `just package`) is this with what is better said in
+//! JavaScript around it: async iterators, `requestMany`, authenticators, and what nats.js's own packages
+//! for JetStream and key-value stores ask of a connection.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -45,7 +47,7 @@ mod subscription;
 mod value;
 
 pub use connection::{NatsConnection, wsconnect};
-pub use headers::MsgHdrs;
 pub use msg::Responder;
+pub use options::sign_nonce;
 pub use status::Status;
 pub use subscription::Subscription;

@@ -1,19 +1,36 @@
 //! Messages that were received.
 
-use js_sys::{Array, Function};
+use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_wasm::{Client, Message, Subject};
 
-use crate::error::{NatsError, thrown_words};
-use crate::headers::{MsgHdrs, header_map};
+use crate::error::NatsError;
+use crate::headers::{header_map, write_headers};
 use crate::object::Fields;
 use crate::value;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** The headers of a message to be sent. */
-export type MsgHeaders = Record<string, string | Iterable<string>>;
+/** The headers of a message to be sent; those of nats.js will do, too. */
+export type MsgHeaders =
+  | Record<string, string | Iterable<string>>
+  | Iterable<[string, string | Iterable<string>]>;
+
+/** The headers of a message that was received, as nats.js has them. */
+export interface MsgHdrs extends Iterable<[string, string[]]> {
+  readonly code: number;
+  readonly description: string;
+  readonly status: string;
+  readonly hasError: boolean;
+  /** The first value of this name, or "". Names are compared to the letter. */
+  get(name: string): string;
+  /** The last value of this name, or "". */
+  last(name: string): string;
+  values(name: string): string[];
+  has(name: string): boolean;
+  keys(): string[];
+}
 
 export interface RespondOptions {
   headers?: MsgHeaders;
@@ -34,8 +51,8 @@ export interface Msg {
   readonly headers: MsgHdrs | undefined;
   /** The body as text. What is not UTF-8 in it becomes U+FFFD. */
   string(): string;
-  /** The body, read as JSON. Throws `invalid_json` if it is none. */
-  json(): any;
+  /** The body, read as JSON. Throws a `SyntaxError` with the code `invalid_json` if it is none. */
+  json(reviver?: (key: string, value: any) => any): any;
   /**
    * Publishes an answer, and says whether one is wanted.
    *
@@ -48,6 +65,9 @@ export interface Msg {
 
 /// How many bytes are handed over at once, unless a single message has more.
 const BATCH: usize = 64 * 1024;
+/// How many messages are handed over at once, so that what JavaScript holds is bounded where they are
+/// small.
+const BATCH_MESSAGES: usize = 1024;
 
 // A call into JavaScript for each message, and an object of WASM's behind each that the garbage
 // collector has to tell of, would cost several times what the message does. So JavaScript has its
@@ -61,14 +81,9 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub(crate) fn new(callback: &Function) -> Delivery;
 
+    /// May return a promise, which is waited for before there is more.
     #[wasm_bindgen(method)]
-    fn deliver(
-        this: &Delivery,
-        bytes: &[u8],
-        lengths: &[u32],
-        headers: &JsValue,
-        responder: &JsValue,
-    );
+    fn deliver(this: &Delivery, bytes: &[u8], lengths: &[u32], owner: &JsValue) -> JsValue;
 
     /// Calls the page's function with an error.
     #[wasm_bindgen(method)]
@@ -78,24 +93,26 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn close(this: &Delivery);
 
-    fn message(bytes: &[u8], lengths: &[u32], headers: &JsValue, responder: &JsValue) -> JsValue;
+    fn message(bytes: &[u8], lengths: &[u32], owner: &JsValue) -> JsValue;
 }
 
-/// A message as JavaScript has it.
-pub(crate) fn js_message(received: Message, client: Client) -> JsValue {
+/// A message as JavaScript has it. Its owner answers for it: JavaScript's own, or else one that is
+/// made for it.
+pub(crate) fn js_message(received: Message, client: Client, owner: Option<&JsValue>) -> JsValue {
     let mut batch = Batch::default();
     batch.push(received);
-    let headers = batch.headers();
-    message(&batch.bytes, &batch.lengths, &headers, &Responder::new(client).into())
+    match owner {
+        Some(owner) => message(&batch.bytes, &batch.lengths, owner),
+        None => message(&batch.bytes, &batch.lengths, &Responder::new(client).into()),
+    }
 }
 
 /// Messages that are handed to JavaScript together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     bytes: Vec<u8>,
-    /// Of subject, reply subject and payload, of each message.
+    /// Of subject, reply subject, headers and payload, of each message.
     lengths: Vec<u32>,
-    headers: Option<Array>,
     /// The subject that JavaScript knows from the message before.
     subject: Subject,
 }
@@ -104,36 +121,34 @@ impl Batch {
     pub(crate) fn push(&mut self, message: Message) {
         let known = message.subject == self.subject;
         let subject = if known { "" } else { message.subject.as_str() };
+        self.push_part(|bytes| bytes.extend_from_slice(subject.as_bytes()));
         let reply = message.reply.as_deref().unwrap_or_default();
-        for part in [subject.as_bytes(), reply.as_bytes(), &message.payload] {
-            // Within a message's limits, which are far below 4 GiB.
-            self.lengths.push(part.len() as u32);
-            self.bytes.extend_from_slice(part);
-        }
-        if let Some(headers) = message.headers {
-            let all = self.headers.get_or_insert_with(Array::new);
-            all.set((self.lengths.len() / 3 - 1) as u32, MsgHdrs::from(headers).into());
-        }
+        self.push_part(|bytes| bytes.extend_from_slice(reply.as_bytes()));
+        self.push_part(|bytes| write_headers(&message, bytes));
+        self.push_part(|bytes| bytes.extend_from_slice(&message.payload));
         if !known {
             self.subject = message.subject;
         }
     }
 
+    fn push_part(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.bytes.len();
+        write(&mut self.bytes);
+        // Within a message's limits, which are far below 4 GiB.
+        self.lengths.push((self.bytes.len() - before) as u32);
+    }
+
     /// Whether it should be handed over before it takes more.
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() >= BATCH
+        self.bytes.len() >= BATCH || self.lengths.len() >= 4 * BATCH_MESSAGES
     }
 
-    /// Calls the page's function with each message, and is empty.
-    pub(crate) fn deliver(&mut self, delivery: &Delivery, responder: &JsValue) {
-        let headers = self.headers();
-        delivery.deliver(&self.bytes, &self.lengths, &headers, responder);
+    /// Hands all messages over, and is empty. What it returns may be a promise to wait for.
+    pub(crate) fn deliver(&mut self, delivery: &Delivery, owner: &JsValue) -> JsValue {
+        let returned = delivery.deliver(&self.bytes, &self.lengths, owner);
         self.bytes.clear();
         self.lengths.clear();
-    }
-
-    fn headers(&mut self) -> JsValue {
-        self.headers.take().map_or(JsValue::UNDEFINED, JsValue::from)
+        returned
     }
 }
 
@@ -175,11 +190,5 @@ impl Responder {
         options: &JsValue,
     ) -> Result<bool, JsValue> {
         Ok(self.answer(reply.as_deref(), payload, options)?)
-    }
-
-    /// What a message throws that is no JSON.
-    #[wasm_bindgen(js_name = invalidJson)]
-    pub fn invalid_json(&self, thrown: &JsValue) -> JsValue {
-        NatsError::new("invalid_json", thrown_words(thrown)).into()
     }
 }

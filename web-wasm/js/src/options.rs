@@ -1,13 +1,16 @@
 //! How to connect, as JavaScript says it.
 
-use js_sys::{Function, Promise};
+use core::time::Duration;
+
+use js_sys::{Function, Object, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
-use web_wasm::{Auth, AuthError, Challenge, ConnectOptions};
+use web_wasm::{Auth, AuthError, Challenge, ConnectOptions, UserKey};
 
 use crate::error::{NatsError, thrown_words};
-use crate::object::{Fields, texts};
+use crate::object::{Fields, object, texts};
+use crate::promise::promise;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -58,6 +61,11 @@ export interface ConnectionOptions {
   reconnect?: boolean;
   /** After how many failed attempts in a row, over all servers, it closes; never by default. */
   maxReconnectAttempts?: number;
+  /**
+   * How long to wait before the next attempt, in milliseconds. What it throws, and what is no time,
+   * counts as two seconds.
+   */
+  reconnectDelayHandler?: () => number;
 }
 "#;
 
@@ -79,6 +87,7 @@ const KNOWN: &[&str] = &[
     "retryOnInitialConnect",
     "reconnect",
     "maxReconnectAttempts",
+    "reconnectDelayHandler",
 ];
 
 /// The options in `value`, and the servers.
@@ -121,10 +130,22 @@ pub(crate) fn connect_options(value: &JsValue) -> Result<(ConnectOptions, Vec<St
     if let Some(attempts) = fields.count("maxReconnectAttempts")? {
         options = options.max_reconnects(u32::try_from(attempts).unwrap_or(u32::MAX));
     }
+    if let Some(handler) = fields.function("reconnectDelayHandler")? {
+        options = options.reconnect_delay_callback(move |_| delay(&handler));
+    }
     if fields.flag("reconnect")? == Some(false) {
         options = options.no_reconnect();
     }
     Ok((options, servers.transpose()?.unwrap_or_default()))
+}
+
+/// What the page's function says, or nats.js's usual time where it says nothing of use.
+fn delay(handler: &Function) -> Duration {
+    const USUAL: Duration = Duration::from_secs(2);
+    const LONGEST: f64 = 86_400_000.0;
+    let millis = handler.call0(&JsValue::UNDEFINED).ok().and_then(|millis| millis.as_f64());
+    let millis = millis.filter(|millis| (0.0..=LONGEST).contains(millis));
+    millis.map_or(USUAL, |millis| Duration::from_secs_f64(millis / 1_000.0))
 }
 
 /// There is one way for a client to say who it is; two would leave one of them unused.
@@ -171,4 +192,30 @@ fn auth(answer: &JsValue) -> Result<Auth, NatsError> {
         pass: fields.text("pass")?,
         token: fields.text("auth_token")?,
     })
+}
+
+/// Signs a nonce with the seed of a user nkey, `SU…`: resolves to the public key and the signature,
+/// base64url without padding. The seed is not kept.
+///
+/// Rejects with `invalid_seed`, and with `invalid_argument` if there is no nonce.
+#[wasm_bindgen(js_name = signNonce, unchecked_return_type = "Promise<{ nkey: string; sig: string }>")]
+pub fn sign_nonce(
+    #[wasm_bindgen(unchecked_param_type = "string")] seed: &JsValue,
+    #[wasm_bindgen(unchecked_param_type = "string")] nonce: &JsValue,
+) -> Promise {
+    let (seed, nonce) = (seed.as_string(), nonce.as_string());
+    promise(async move {
+        let signed = signed(seed, nonce).await?;
+        Ok(signed.into())
+    })
+}
+
+async fn signed(seed: Option<String>, nonce: Option<String>) -> Result<Object, NatsError> {
+    let key = UserKey::from_seed(&seed.unwrap_or_default())?;
+    let nonce = nonce.ok_or_else(|| NatsError::argument("the nonce", "a string"))?;
+    let challenge = Challenge { nonce: Some(nonce), auth_required: true };
+    let answer = key.answer(&challenge, None).await;
+    let answer = answer.map_err(|error| NatsError::new("no_credentials", error.to_string()))?;
+    let text = |text: Option<String>| text.map_or(JsValue::UNDEFINED, JsValue::from);
+    Ok(object([("nkey", text(answer.nkey)), ("sig", text(answer.signature))]))
 }

@@ -6,9 +6,10 @@ use core::task::{Context, Poll};
 use std::rc::Rc;
 
 use futures_util::StreamExt;
-use js_sys::Function;
-use wasm_bindgen::JsValue;
+use js_sys::Promise;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_wasm::{Client, EndReason, Message, Subscriber};
 
 use crate::error::NatsError;
@@ -71,14 +72,21 @@ impl State {
         Poll::Ready(count)
     }
 
-    /// Calls the function with each message. When this is over, nothing holds the function.
-    async fn deliver(&self, client: Client) {
+    /// Hands over each message. When this is over, nothing holds the function.
+    async fn deliver(&self, client: Client, owned: bool) {
         // It holds the connection, and is there for the garbage collector to let go of.
         let responder = OnceCell::new();
         let mut batch = Batch::default();
         while poll_fn(|cx| self.poll_batch(cx, &mut batch)).await > 0 {
-            let responder = responder.get_or_init(|| Responder::new(client.clone()).into());
-            batch.deliver(&self.delivery, responder);
+            let owner = responder.get_or_init(|| match owned {
+                true => JsValue::UNDEFINED,
+                false => Responder::new(client.clone()).into(),
+            });
+            let returned = batch.deliver(&self.delivery, owner);
+            if let Some(room) = returned.dyn_ref::<Promise>() {
+                // Whatever becomes of it, there is room now.
+                JsFuture::from(room.clone()).await.ok();
+            }
         }
         if let Some(reason @ EndReason::Refused(_)) = self.end() {
             self.delivery.fail(&NatsError::from(reason).into());
@@ -96,17 +104,22 @@ impl State {
 }
 
 impl Subscription {
-    /// Has a subscription call a function.
-    pub(crate) fn new(subscriber: Subscriber, client: Client, callback: &Function) -> Self {
+    /// Hands a subscription's messages over. Those that are owned have an owner of JavaScript's.
+    pub(crate) fn new(
+        subscriber: Subscriber,
+        client: Client,
+        delivery: Delivery,
+        owned: bool,
+    ) -> Self {
         let state = Rc::new(State {
             subject: subscriber.subject().as_str().to_owned(),
             subscriber: RefCell::new(Some(subscriber)),
             dropped: Cell::default(),
-            delivery: Delivery::new(callback),
+            delivery,
         });
         let delivering = Rc::clone(&state);
         wasm_bindgen_futures::spawn_local(async move {
-            delivering.deliver(client).await;
+            delivering.deliver(client, owned).await;
         });
         Self { state }
     }
@@ -133,6 +146,13 @@ impl Subscription {
         Ok(())
     }
 
+    /// Unsubscribes at once, and ends when what had come by then was handed over.
+    pub fn stop(&self) {
+        if let Some(subscriber) = &mut *self.state.subscriber.borrow_mut() {
+            subscriber.unsubscribe();
+        }
+    }
+
     /// Unsubscribes, and ends when the callback was called with everything that was on its way.
     pub fn drain(&self) {
         if let Some(subscriber) = &mut *self.state.subscriber.borrow_mut() {
@@ -151,6 +171,13 @@ impl Subscription {
     pub fn dropped(&self) -> f64 {
         let subscriber = self.state.subscriber.borrow();
         subscriber.as_ref().map_or_else(|| self.state.dropped.get(), Subscriber::dropped) as f64
+    }
+
+    /// How many messages wait to be handed over.
+    #[wasm_bindgen(js_name = getPending)]
+    pub fn pending(&self) -> f64 {
+        let subscriber = self.state.subscriber.borrow();
+        subscriber.as_ref().map_or(0, Subscriber::pending) as f64
     }
 
     /// Whether the callback is not called any more.

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Builds the npm package into dist/npm/web-wasm-js: the module, its glue, the hand-written JavaScript
+# around it and the types. Does nothing beyond cargo's own check if nothing has changed.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+readonly name=web-wasm-js glue=web_wasm_js
+source=web-wasm/js
+package=dist/npm/$name
+next=dist/npm/$name.next.$$
+stamp=dist/npm/$name.stamp
+
+tools/wasm-cargo build --package "$name" --lib --profile wasm-release
+module=$target_dir/wasm/$wasm_target/wasm-release/$glue.wasm
+
+made_of=$(
+  wasm-bindgen --version
+  cksum "$module" tools/package.sh "$source"/src/*.js LICENSE-*
+  find "$source/npm" -type f -exec cksum {} + | sort
+)
+if [[ -d $package && -f $stamp && $(<"$stamp") == "$made_of" ]]; then
+  say "$package is up to date"
+  exit
+fi
+
+rm -rf "$next"
+mkdir -p "$next"
+wasm-bindgen "$module" --target web --no-typescript --remove-name-section \
+  --remove-producers-section --out-name "$glue" --out-dir "$next"
+# What the glue imports has a folder for its crate, with a hash in its name; here there is one crate.
+rm -rf "$next/snippets"
+sed -i -E "s|\./snippets/$name-[0-9a-f]+/src/|./|g" "$next/$glue.js"
+! grep -q snippets "$next/$glue.js" || die "the glue imports from a place that is not known"
+cp "$source"/src/*.js "$source"/npm/* LICENSE-APACHE LICENSE-MIT "$next/"
+
+version=$(sed -nE 's/^version *= *"(.*)"/\1/p' Cargo.toml | head -n 1)
+grep -q "\"version\": \"$version\"" "$next/package.json" ||
+  die "the package must have the version of the workspace, $version"
+
+rm -rf "$package"
+mv "$next" "$package"
+printf '%s\n' "$made_of" >"$stamp"
+
+# What a page downloads, in all: it may not grow unseen.
+readonly budget=225000
+total=0
+for file in "$package"/*.wasm "$package"/*.js; do
+  total=$((total + $(gzip --best --stdout "$file" | wc -c)))
+done
+say "$package: $(cat "$package"/*.wasm | wc -c) bytes of WASM, $(cat "$package"/*.js | wc -c) of JavaScript;" \
+  "$total bytes compressed by gzip, of $budget"
+((total <= budget)) || die "the package is larger than its budget"

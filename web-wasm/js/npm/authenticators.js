@@ -1,0 +1,69 @@
+import { makeError } from "./errors.js";
+import { init } from "./init.js";
+import { signNonce } from "./web_wasm_js.js";
+
+const decoder = new TextDecoder();
+
+const given = (value) => (typeof value === "function" ? value() : value);
+const text = (value) => (typeof value === "string" ? value : decoder.decode(value));
+
+/** Names a user by name and password. Each may be a function, asked anew for each connection. */
+export function usernamePasswordAuthenticator(user, pass) {
+  return () => {
+    const name = given(user);
+    return { user: name, pass: given(pass) ?? "" };
+  };
+}
+
+/** Names a user by token. */
+export function tokenAuthenticator(token) {
+  return () => ({ auth_token: given(token) });
+}
+
+/** Names a user by the key whose seed this is, and signs the server's nonce with it. */
+export function nkeyAuthenticator(seed) {
+  return async (nonce) => {
+    const own = given(seed);
+    // A server that sends nothing to sign knows no keys.
+    if (own === undefined || nonce === undefined) return {};
+    await init();
+    return signNonce(text(own).trim(), nonce);
+  };
+}
+
+/** Names a user by JWT, and by the seed of its key, unless the JWT is a bearer's. */
+export function jwtAuthenticator(jwt, seed) {
+  const signer = nkeyAuthenticator(seed);
+  return async (nonce) => {
+    const token = given(jwt);
+    const { sig } = await signer(nonce);
+    return sig === undefined ? { jwt: token } : { jwt: token, sig };
+  };
+}
+
+/** Names a user by the contents of a `.creds` file. */
+export function credsAuthenticator(creds) {
+  return (nonce) => {
+    const blocks = parse(text(given(creds)));
+    return jwtAuthenticator(blocks.jwt, blocks.seed)(nonce);
+  };
+}
+
+/** What stands between the lines of dashes. */
+function parse(file) {
+  const block = (name) => {
+    const found = new RegExp(`-+BEGIN ${name}-+\\s+(\\S+)\\s+-+END ${name}-+`).exec(file);
+    if (found) return found[1];
+    // Without the contents, which are secret.
+    throw makeError("no_credentials", `these are no credentials: there is no ${name}`);
+  };
+  return { jwt: block("NATS USER JWT"), seed: block("USER NKEY SEED") };
+}
+
+/** Several authenticators as one: what each says, put together. */
+export function allOf(authenticators) {
+  return async (nonce) => {
+    const answers = await Promise.all(authenticators.map((one) => one(nonce)));
+    return Object.assign({}, ...answers);
+  };
+}

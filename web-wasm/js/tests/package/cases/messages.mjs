@@ -1,0 +1,138 @@
+// Messages that were received.
+import { equal, ok, ours, same, same_json, soon, take } from "../harness.mjs";
+
+async function one({ self, subject }, payload, options) {
+  const nc = await self.connect();
+  const sub = nc.subscribe(subject, { max: 1 });
+  nc.publish(subject, payload, options);
+  const [message] = await take(1, sub);
+  return { nc, sub, message };
+}
+
+same("message: json", async (c) => {
+  const { message } = await one(c, JSON.stringify({ a: [1, "é"] }));
+  same_json(message.json(), { a: [1, "é"] });
+});
+
+same("message: json with a reviver", async (c) => {
+  const { message } = await one(c, '{"a":1}');
+  equal(message.json((_, value) => (value === 1 ? 2 : value)).a, 2);
+});
+
+same("message: json of what is none throws a SyntaxError", async (c) => {
+  const { message } = await one(c, "{");
+  let thrown;
+  try {
+    message.json();
+  } catch (error) {
+    thrown = error;
+  }
+  ok(thrown instanceof SyntaxError);
+});
+
+same("message: string", async (c) => {
+  const { message } = await one(c, "日本");
+  equal(message.string(), "日本");
+});
+
+same("message: string of bytes that are no UTF-8", async (c) => {
+  const { message } = await one(c, new Uint8Array([97, 255]));
+  equal(message.string(), "a\ufffd");
+});
+
+same("message: data are bytes", async (c) => {
+  const { message } = await one(c, "ab");
+  ok(message.data instanceof Uint8Array);
+  same_json([...message.data], [97, 98]);
+});
+
+same("message: without headers", async (c) => {
+  const { message } = await one(c, "x");
+  equal(message.headers, undefined);
+});
+
+same("message: the subject is the one published to", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const sub = nc.subscribe(`${subject}.*`, { max: 2 });
+  nc.publish(`${subject}.a`);
+  nc.publish(`${subject}.b`);
+  same_json((await take(2, sub)).map((m) => m.subject), [`${subject}.a`, `${subject}.b`]);
+});
+
+same("message: sid is the subscription's id", async (c) => {
+  const { message, sub } = await one(c, "x");
+  equal(message.sid, sub.getID());
+});
+
+same("message: no two subscriptions have one id", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const ids = [1, 2, 3].map(() => nc.subscribe(subject, { callback: () => {} }).getID());
+  equal(new Set(ids).size, 3);
+});
+
+same("message: respond says whether an answer is wanted", async (c) => {
+  const { message } = await one(c, "x");
+  equal(message.respond("y"), false);
+});
+
+same("message: respond publishes to the reply subject", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const answers = nc.subscribe(`${subject}.answers`, { max: 1 });
+  nc.subscribe(subject, {
+    callback: (_, m) => {
+      equal(m.respond("yes"), true);
+    },
+  });
+  nc.publish(subject, "?", { reply: `${subject}.answers` });
+  equal((await take(1, answers))[0].string(), "yes");
+});
+
+same("message: respond with headers", async ({ self, subject, lib }) => {
+  const nc = await self.connect();
+  nc.subscribe(subject, {
+    callback: (_, m) => {
+      const headers = lib.headers();
+      headers.set("a", "1");
+      m.respond("", { headers });
+    },
+  });
+  const answer = await nc.request(subject, "", { timeout: 5000 });
+  equal(answer.headers.get("a"), "1");
+});
+
+same("message: it can be kept", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const kept = [];
+  nc.subscribe(subject, { callback: (_, m) => kept.push(m) });
+  for (let i = 0; i < 200; i += 1) nc.publish(subject, `body ${i}`, { reply: `r.${i}` });
+  await nc.flush();
+  for (let i = 0; i < 200; i += 1) nc.publish(`${subject}.else`, "noise");
+  await nc.flush();
+  same_json([kept[150].string(), kept[150].reply], ["body 150", "r.150"]);
+});
+
+same("message: large ones arrive whole", async (c) => {
+  const body = new Uint8Array(60_000).map((_, i) => i % 251);
+  const { message } = await one(c, body);
+  ok(message.data.every((byte, i) => byte === i % 251) && message.data.length === 60_000);
+});
+
+same("message: size", async (c) => {
+  const { message } = await one(c, "12345");
+  equal(message.size(), c.subject.length + 5);
+});
+
+ours("message: data are the caller's own, made once", async (c) => {
+  const { message } = await one(c, "ab");
+  const { data } = message;
+  data[0] = 0;
+  ok(message.data === data);
+  equal(message.string(), "ab");
+});
+
+ours("message: it is no object of WASM's", async (c) => {
+  const { message } = await one(c, "ab", { headers: { a: "1" } });
+  ok(message.free === undefined && message.headers.free === undefined);
+  await soon(c.connect());
+  equal(message.headers.get("a"), "1");
+});

@@ -1,0 +1,214 @@
+// Runs the tests of the npm package in Chromium against nats-servers that it starts for them.
+// usage: node run.mjs PACKAGE BUILT [NAME]   (folders of the package and of the bundled nats.js, and a
+// part of the names of the tests to be run)
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { connect, createServer as createListener } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join, normalize } from "node:path";
+import { createRequire } from "node:module";
+
+const [packageDir, builtDir, only = ""] = process.argv.slice(2);
+const here = import.meta.dirname;
+const scratch = await mkdtemp(join(tmpdir(), "web-wasm-js-"));
+/** How long the page may say nothing before it counts as stuck, in milliseconds. */
+const PATIENCE = 90_000;
+
+const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
+const children = new Set();
+
+const freePort = () =>
+  new Promise((resolve, reject) => {
+    const listener = createListener().on("error", reject);
+    listener.listen(0, "127.0.0.1", () => {
+      const { port } = listener.address();
+      listener.close(() => resolve(port));
+    });
+  });
+
+const isOpen = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
+    socket.on("connect", () => socket.destroy());
+  });
+
+/** A child of this process, whose output is kept for when something goes wrong. */
+function start(program, args, env = {}) {
+  const child = spawn(program, args, { env: { ...process.env, ...env } });
+  child.output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data) => {
+      child.output = (child.output + data).slice(-20_000);
+    });
+  }
+  child.ended = new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("exit", (code, signal) => resolve(code ?? signal));
+  });
+  children.add(child);
+  child.ended.then(() => children.delete(child));
+  return child;
+}
+
+/** A nats-server that can be ended and started again at the same address. */
+class NatsServer {
+  constructor(conf, port, env) {
+    Object.assign(this, { conf, port, env });
+  }
+
+  get url() {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  async start() {
+    this.child = start("nats-server", ["-c", this.conf], this.env);
+    let over = false;
+    this.child.ended.then(() => {
+      over = true;
+    });
+    while (!(await isOpen(this.port))) {
+      if (over) throw new Error(`nats-server does not start:\n${this.child.output}`);
+      await sleep(20);
+    }
+  }
+
+  async stop() {
+    this.child.kill("SIGKILL");
+    await this.child.ended;
+  }
+}
+
+async function natsServer(name, env = {}) {
+  const port = await freePort();
+  // The port is within a text, where nats-server looks for no variable.
+  const conf = join(scratch, name);
+  const text = await readFile(join(here, name), "utf8");
+  await writeFile(conf, text.replaceAll("$WEBSOCKET_PORT", String(port)));
+  const server = new NatsServer(conf, port, env);
+  await server.start();
+  return server;
+}
+
+const TYPES = {
+  ".css": "text/css",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+async function file(path) {
+  const [, first, ...rest] = normalize(path).split("/");
+  const folder = { package: packageDir, built: builtDir }[first];
+  const name = folder === undefined ? join(here, first, ...rest) : join(folder, ...rest);
+  return { body: await readFile(name), type: TYPES[extname(name)] ?? "application/octet-stream" };
+}
+
+async function bodyOf(request) {
+  let text = "";
+  for await (const part of request) text += part;
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+async function main() {
+  const require = createRequire(join(builtDir, "package.json"));
+  const { createUser } = require("@nats-io/nkeys");
+  const user = createUser();
+  const main = await natsServer("server.conf", {
+    STORE_DIR: join(scratch, "jetstream"),
+    NKEY: user.getPublicKey(),
+  });
+  const fragile = await natsServer("fragile.conf");
+  const token = await natsServer("token.conf");
+  const environment = {
+    main: main.url,
+    fragile: fragile.url,
+    token: token.url,
+    nobody: `ws://127.0.0.1:${await freePort()}`,
+    seed: new TextDecoder().decode(user.getSeed()),
+    only,
+  };
+
+  const failures = [];
+  let passed = 0;
+  let lastHeard = Date.now();
+  let finish;
+  const finished = new Promise((resolve) => {
+    finish = resolve;
+  });
+  const calls = {
+    "/control/stop": () => fragile.stop(),
+    "/control/start": () => fragile.start(),
+    "/result": ({ name, error, millis }) => {
+      lastHeard = Date.now();
+      if (error === undefined) passed += 1;
+      else failures.push(name);
+      const line = `test ${name} ... ${error === undefined ? "ok" : "FAILED"}`;
+      console.log(millis > 3000 ? `${line} (${Math.round(millis)} ms)` : line);
+      if (error !== undefined) console.log(error);
+    },
+    "/done": () => finish(),
+  };
+  const http = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, "http://localhost");
+    try {
+      if (request.method === "POST") {
+        await calls[pathname]((await bodyOf(request)) ?? {});
+        response.end();
+      } else if (pathname === "/environment") {
+        response.setHeader("content-type", "application/json");
+        response.end(JSON.stringify(environment));
+      } else {
+        const { body, type } = await file(pathname);
+        response.setHeader("content-type", type);
+        response.end(body);
+      }
+    } catch (error) {
+      response.statusCode = error.code === "ENOENT" ? 404 : 500;
+      response.end(String(error));
+    }
+  });
+  await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+
+  const flags = JSON.parse(await readFile(join(here, "../../../../tools/webdriver.json"), "utf8"));
+  const { args } = flags["goog:chromeOptions"];
+  const browser = start(process.env.CHROMIUM ?? "chromium", [
+    ...args.map((arg) => (arg.startsWith("--") ? arg : `--${arg}`)),
+    "--js-flags=--expose-gc",
+    "--enable-logging=stderr",
+    `--user-data-dir=${join(scratch, "browser")}`,
+    `http://127.0.0.1:${http.address().port}/index.html`,
+  ]);
+  const stuck = (async () => {
+    while (Date.now() - lastHeard < PATIENCE) await sleep(500);
+    return "the page has fallen silent";
+  })();
+  const why = await Promise.race([
+    finished,
+    stuck,
+    browser.ended.then((how) => `Chromium has ended: ${how}`),
+  ]);
+  if (why !== undefined) {
+    console.log(`${why}\n${browser.output}`);
+    failures.push(why);
+  }
+  for (const name of failures) console.log(`failed: ${name}`);
+  console.log(`${passed} passed; ${failures.length} failed`);
+  http.closeAllConnections();
+  http.close();
+  return failures.length === 0 && passed > 0;
+}
+
+let good = false;
+try {
+  good = await main();
+} catch (error) {
+  console.error(error);
+} finally {
+  for (const child of children) child.kill("SIGKILL");
+  await Promise.all([...children].map((child) => child.ended));
+  await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+process.exit(good ? 0 : 1);
