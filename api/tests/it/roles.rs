@@ -87,13 +87,19 @@ async fn a_member_talks_in_the_rooms_it_asked_for_and_nowhere_else() {
         body["permissions"],
         json!({
             "publish": {
-                "allow": [format!("rooms.7.chat.{ann_key}"), format!("rooms.red.chat.{ann_key}")],
+                "allow": [
+                    format!("rooms.7.chat.{ann_key}"),
+                    format!("rooms.red.chat.{ann_key}"),
+                    format!("presence.room.7.{ann_key}.*"),
+                    format!("presence.room.red.{ann_key}.*"),
+                ],
                 "deny": [],
             },
             "subscribe": {
                 "allow": [
                     "com.scaling-ws.updates", format!("_INBOX.{ann_key}.>"),
                     "rooms.7.>", "rooms.red.>",
+                    "presence.room.7.>", "presence.room.red.>",
                 ],
                 "deny": [],
             },
@@ -118,6 +124,8 @@ async fn a_member_talks_in_the_rooms_it_asked_for_and_nowhere_else() {
             format!("rooms.7.announce.{bob_key}"),
             format!("rooms.8.chat.{bob_key}"),
             format!("rooms.red.chat.{bob_key}"),
+            format!("presence.room.7.{ann_key}.t"),
+            format!("presence.room.8.{bob_key}.t"),
             "rooms.7.chat".to_owned(),
             "com.scaling-ws.updates".to_owned(),
             format!("_INBOX.{ann_key}.x"),
@@ -125,6 +133,8 @@ async fn a_member_talks_in_the_rooms_it_asked_for_and_nowhere_else() {
         &texts(&[
             "rooms.8.>",
             "rooms.red.>",
+            "presence.room.8.>",
+            "presence.>",
             "rooms.>",
             "rooms.*.>",
             "rooms.*.chat.*",

@@ -60,10 +60,9 @@ impl IndexedDb {
         }
         // Who deletes or upgrades the database must not wait for this tab.
         database.on_version_change(|event| {
-            if let Some(target) = event.target() {
-                if let Ok(database) = Database::try_from(target) {
-                    database.close();
-                }
+            let database = event.target().map(Database::try_from);
+            if let Some(Ok(database)) = database {
+                database.close();
             }
         });
         Ok(Self { database })
@@ -195,7 +194,7 @@ impl Storage for IndexedDb {
                 reading.entries.get(key(number))?.await
             };
             let found = reading.await.map_err(|error| storage_error(&error))?;
-            Ok(found.as_ref().map(|value| to_bytes(value)))
+            Ok(found.as_ref().map(to_bytes))
         })
     }
 
