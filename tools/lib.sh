@@ -15,8 +15,8 @@ wasm_bindgen_version=$(
   sed -nE 's/^wasm-bindgen *= *(\{ *version *= *)?"=([0-9.]+)".*/\2/p' "$root/Cargo.toml"
 )
 readonly nats_server_minimum=2.14.0
-# The first with import.meta.dirname.
-readonly node_minimum=20.11.0
+# esbuild and nats.js want it; Debian 12 has it.
+readonly node_minimum=18.0.0
 readonly cargo_deny_version=0.20.2
 
 readonly wasm_target=wasm32-unknown-unknown

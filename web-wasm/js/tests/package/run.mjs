@@ -8,9 +8,10 @@ import { connect, createServer as createListener } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 
 const [packageDir, builtDir, only = ""] = process.argv.slice(2);
-const here = import.meta.dirname;
+const here = fileURLToPath(new URL(".", import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), "web-wasm-js-"));
 /** How long the page may say nothing before it counts as stuck, in milliseconds. */
 const PATIENCE = 90_000;
