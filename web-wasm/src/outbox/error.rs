@@ -25,9 +25,6 @@ pub enum StorageError {
         /// What the browser says.
         problem: String,
     },
-    /// Another tab holds the database open and does not let go of it.
-    #[error("another tab holds the database")]
-    Blocked,
     /// A newer version of this crate made the database.
     #[error("a newer version made the database")]
     NewerVersion,

@@ -68,11 +68,11 @@ impl IndexedDb {
         Ok(Self { database })
     }
 
-    /// Deletes the database of this name, if it is there. Who has it open loses it.
+    /// Deletes the database of this name, if it is there. Who has it open loses it; one that does not
+    /// let go of it, which this crate's own always do, is waited for.
     ///
     /// # Errors
-    /// [`StorageError`]; `Blocked` where somebody does not let go of it. It is then deleted as soon as
-    /// they do.
+    /// [`StorageError`].
     ///
     /// # Cancel safety
     /// If the future is dropped, it may have been deleted or not.
