@@ -57,8 +57,8 @@ async fn site() -> Result<Site, e2e::Error> {
              \"$KV.presence.{{tag(room)}}.{{subject()}}\"",
         )
         .roles(
-            "[\"rooms.{{tag(room)}}.>\"]",
-            "[\"rooms.{{tag(room)}}.>\", \"$KV.presence.{{tag(room)}}.>\"]",
+            "[\"rooms.{{tag(room)}}.>\",",
+            "[\"rooms.{{tag(room)}}.>\", \"$KV.presence.{{tag(room)}}.>\",",
         )
         // Last, since it repeats what is looked for above.
         .roles("[[role.channel]]\nname = \"room\"", CONSUMERS);
