@@ -1,10 +1,8 @@
 //! What happens to a connection, as a stream.
 
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use core::time::Duration;
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures_core::Stream;
@@ -13,8 +11,7 @@ use nats_proto::jetstream::DateTime;
 use nats_proto::jetstream::recovery::Verdict;
 use nats_proto::{ServerAddr, ServerError, Subject};
 
-/// How many events wait for a listener that does not read them.
-const CAPACITY: usize = 1_024;
+use crate::event_queue::EventQueue;
 
 /// Something that happened to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,48 +131,19 @@ pub enum Event {
     },
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct EventQueue {
-    events: RefCell<VecDeque<Event>>,
-    waker: RefCell<Option<Waker>>,
-    dropped: Cell<u64>,
-    closed: Cell<bool>,
-}
-
-impl EventQueue {
-    /// The queue of a new listener; `closed` when nothing happens any more.
-    pub(crate) fn new(closed: bool) -> Self {
-        Self { closed: Cell::new(closed), ..Self::default() }
-    }
-
-    pub(crate) fn push(&self, event: Event) {
-        self.closed.set(matches!(event, Event::Closed { .. }));
-        let mut events = self.events.borrow_mut();
-        // The last word is never dropped.
-        if events.len() < CAPACITY || self.closed.get() {
-            events.push_back(event);
-        } else {
-            self.dropped.set(self.dropped.get() + 1);
-        }
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
 /// The events of a connection from the moment that the stream was made; ends after
 /// [`Event::Closed`], and at once if that was before.
 ///
 /// Up to 1,024 wait to be read; of what comes beyond that only the number is kept.
 #[derive(Debug)]
 pub struct Events {
-    pub(crate) queue: Rc<EventQueue>,
+    pub(crate) queue: Rc<EventQueue<Event>>,
 }
 
 impl Events {
     /// How many events were dropped because nobody read the stream.
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped.get()
+        self.queue.dropped()
     }
 }
 
@@ -183,13 +151,6 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        match self.queue.events.borrow_mut().pop_front() {
-            Some(event) => Poll::Ready(Some(event)),
-            None if self.queue.closed.get() => Poll::Ready(None),
-            None => {
-                self.queue.waker.replace(Some(cx.waker().clone()));
-                Poll::Pending
-            }
-        }
+        self.queue.poll_next(cx)
     }
 }

@@ -44,6 +44,7 @@ mod credentials;
 mod driver;
 mod error;
 mod event;
+mod event_queue;
 mod handle;
 pub mod jetstream;
 pub mod kv;

@@ -10,7 +10,8 @@ use nats_proto::connection::{self, EndReason, FlushError, FlushId, RequestId, Re
 use nats_proto::{Connection, Message, ServerAddr, ServerPool, WallClock};
 
 use crate::client::State;
-use crate::event::{Event, EventQueue};
+use crate::event::Event;
+use crate::event_queue::EventQueue;
 use crate::options::ConnectOptions;
 use crate::platform::Runtime;
 use crate::responses::ResponseQueue;
@@ -48,7 +49,7 @@ pub(crate) struct Inner {
     pub(crate) responses: HashMap<RequestId, Answers>,
     pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
     pub(crate) publishers: Vec<Waker>,
-    listeners: Vec<Weak<EventQueue>>,
+    listeners: Vec<Weak<EventQueue<Event>>>,
     /// Whether the last event was emitted.
     ended: bool,
     pub(crate) commands: Commands,
@@ -132,8 +133,11 @@ impl Shared {
 }
 
 impl Inner {
-    pub(crate) fn listen(&mut self) -> Rc<EventQueue> {
-        let queue = Rc::new(EventQueue::new(self.ended));
+    pub(crate) fn listen(&mut self) -> Rc<EventQueue<Event>> {
+        let queue = Rc::new(EventQueue::default());
+        if self.ended {
+            queue.close();
+        }
         self.listeners.push(Rc::downgrade(&queue));
         queue
     }
@@ -142,7 +146,10 @@ impl Inner {
         self.ended = matches!(event, Event::Closed { .. });
         self.listeners.retain(|listener| match listener.upgrade() {
             Some(queue) => {
-                queue.push(event.clone());
+                match event {
+                    Event::Closed { .. } => queue.push_last(event.clone()),
+                    _ => queue.push(event.clone()),
+                }
                 true
             }
             None => false,

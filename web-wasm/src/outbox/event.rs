@@ -1,9 +1,7 @@
 //! What happens in an outbox, as a stream.
 
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use core::task::{Context, Poll};
 use std::rc::Rc;
 
 use futures_core::Stream;
@@ -12,9 +10,7 @@ use nats_proto::outbox::{RecordError, SetAside};
 use serde::{Deserialize, Serialize};
 
 use super::error::{StorageError, TabsError};
-
-/// How many events wait for a listener that does not read them.
-const CAPACITY: usize = 1_024;
+use crate::event_queue::EventQueue;
 
 /// Something that happened in an outbox, in this tab or another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,49 +65,18 @@ pub enum Event {
     TabsFailed(TabsError),
 }
 
-#[derive(Debug, Default)]
-pub(super) struct EventQueue {
-    events: RefCell<VecDeque<Event>>,
-    waker: RefCell<Option<Waker>>,
-    dropped: Cell<u64>,
-    closed: Cell<bool>,
-}
-
-impl EventQueue {
-    pub(super) fn push(&self, event: Event) {
-        let mut events = self.events.borrow_mut();
-        if events.len() < CAPACITY {
-            events.push_back(event);
-        } else {
-            self.dropped.set(self.dropped.get() + 1);
-        }
-        self.wake();
-    }
-
-    pub(super) fn close(&self) {
-        self.closed.set(true);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
 /// The events of an outbox from the moment that the stream was made; ends when the outbox is closed.
 ///
 /// Up to 1,024 wait to be read; of what comes beyond that only the number is kept.
 #[derive(Debug)]
 pub struct Events {
-    pub(super) queue: Rc<EventQueue>,
+    pub(super) queue: Rc<EventQueue<Event>>,
 }
 
 impl Events {
     /// How many events were dropped because nobody read the stream.
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped.get()
+        self.queue.dropped()
     }
 }
 
@@ -119,13 +84,6 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        match self.queue.events.borrow_mut().pop_front() {
-            Some(event) => Poll::Ready(Some(event)),
-            None if self.queue.closed.get() => Poll::Ready(None),
-            None => {
-                self.queue.waker.replace(Some(cx.waker().clone()));
-                Poll::Pending
-            }
-        }
+        self.queue.poll_next(cx)
     }
 }

@@ -12,10 +12,11 @@ use nats_proto::jetstream::PublishAck;
 use nats_proto::outbox::{Record, SetAside};
 
 use super::error::{AckError, StorageError};
-use super::event::{Event, EventQueue};
+use super::event::Event;
 use super::options::Options;
 use super::storage::Backing;
 use crate::client::Client;
+use crate::event_queue::EventQueue;
 
 /// How many answers are kept for those who ask a moment too late.
 const RECENT: usize = 256;
@@ -39,7 +40,7 @@ pub(super) struct Inner {
     pub(super) in_flight: Cell<Option<u64>>,
     pub(super) closed: Cell<bool>,
     signals: mpsc::UnboundedSender<Signal>,
-    listeners: RefCell<Vec<Weak<EventQueue>>>,
+    listeners: RefCell<Vec<Weak<EventQueue<Event>>>>,
     waiters: RefCell<HashMap<u64, Vec<oneshot::Sender<Answer>>>>,
     /// The last answers: an entry may be settled before its publisher hears that it is stored.
     recent: RefCell<VecDeque<(u64, Answer)>>,
@@ -71,7 +72,7 @@ impl Inner {
         Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn add_listener(&self) -> Rc<EventQueue> {
+    pub(super) fn add_listener(&self) -> Rc<EventQueue<Event>> {
         let queue = Rc::new(EventQueue::default());
         if self.closed.get() {
             queue.close();

@@ -118,7 +118,7 @@ impl Presence {
 
     /// How many events were dropped because nobody read the stream.
     pub fn dropped(&self) -> u64 {
-        self.state.dropped.get()
+        self.state.events.dropped()
     }
 
     /// Why there was no snapshot the last time that one was asked for; `None` if there was one, or none
@@ -155,7 +155,7 @@ impl Stream for Presence {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.state.poll_event(cx)
+        self.state.events.poll_next(cx)
     }
 }
 

@@ -3,7 +3,6 @@
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 
 use nats_proto::connection::EndReason;
 use nats_proto::presence::{Channel, ConnectionId, Event, Limits, Roster, Signal, SignalError};
@@ -13,9 +12,7 @@ use serde_json::Value;
 use super::SnapshotsError;
 use super::builder::payload;
 use crate::client::{Client, State as ClientState};
-
-/// How many events wait for somebody who does not read them.
-const CAPACITY: usize = 1_024;
+use crate::event_queue::EventQueue;
 
 /// A channel as it is known, and this tab on it. No borrow of a cell lasts while foreign code runs.
 pub(super) struct State {
@@ -23,10 +20,8 @@ pub(super) struct State {
     pub(super) roster: RefCell<Roster>,
     pub(super) snapshot_error: RefCell<Option<SnapshotsError>>,
     pub(super) end: RefCell<Option<EndReason>>,
-    pub(super) dropped: Cell<u64>,
+    pub(super) events: EventQueue<Event>,
     own: Option<Own>,
-    events: RefCell<VecDeque<Event>>,
-    reader: RefCell<Option<Waker>>,
     /// Whether the task is to look after things before its time.
     woken: Cell<bool>,
     task: RefCell<Option<Waker>>,
@@ -55,10 +50,8 @@ impl State {
             roster: RefCell::new(Roster::new(channel, ttl, Limits::default())),
             snapshot_error: RefCell::default(),
             end: RefCell::default(),
-            dropped: Cell::default(),
+            events: EventQueue::default(),
             own,
-            events: RefCell::default(),
-            reader: RefCell::default(),
             woken: Cell::default(),
             task: RefCell::default(),
         }
@@ -139,38 +132,17 @@ impl State {
 
     /// Hands on what happened.
     pub(super) fn tell(&self) {
-        let mut events = self.events.borrow_mut();
-        while let Some(event) = self.roster.borrow_mut().poll_event() {
-            if events.len() < CAPACITY {
-                events.push_back(event);
-            } else {
-                self.dropped.set(self.dropped.get() + 1);
-            }
+        loop {
+            // In a statement of its own, for its borrow to end with it.
+            let event = self.roster.borrow_mut().poll_event();
+            let Some(event) = event else { return };
+            self.events.push(event);
         }
-        drop(events);
-        self.wake_reader();
     }
 
     pub(super) fn finish(&self, reason: EndReason) {
         self.end.borrow_mut().get_or_insert(reason);
-        self.wake_reader();
-    }
-
-    fn wake_reader(&self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-    }
-
-    pub(super) fn poll_event(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
-        if let Some(event) = self.events.borrow_mut().pop_front() {
-            return Poll::Ready(Some(event));
-        }
-        if self.end.borrow().is_some() {
-            return Poll::Ready(None);
-        }
-        self.reader.replace(Some(cx.waker().clone()));
-        Poll::Pending
+        self.events.close();
     }
 }
 
