@@ -9,19 +9,14 @@ use futures_util::FutureExt;
 use futures_util::future::Shared;
 use nats_proto::ServerError;
 use nats_proto::connection::{Auth, Challenge};
-use serde::{Deserialize, Serialize};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, Response};
+use serde::Serialize;
 
 use super::grant::{Grant, HttpCredentialsError, Keeper};
 use super::signer::{self, Signer};
 use super::{AuthError, Credentials};
 use crate::platform::LocalBoxFuture;
-use crate::platform::browser::{fetch, unix_time};
-
-/// How long the API may take to answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+use crate::platform::browser::unix_time;
+use crate::platform::http::{PATIENCE, Problem, Question, Unreachable};
 
 /// Asks an API for a credential, and keeps it while it is fresh.
 ///
@@ -211,9 +206,9 @@ struct Api {
     key: Rc<dyn Signer>,
 }
 
-/// What the API is asked.
+/// What the API is asked for.
 #[derive(Serialize)]
-struct Question<'a> {
+struct Wanted<'a> {
     nkey: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'a str>,
@@ -223,71 +218,28 @@ struct Question<'a> {
 
 impl Api {
     async fn ask(&self) -> Result<Grant, Failure> {
-        let response = self.post().await?;
-        let retry_after = retry_after(&response);
-        let text = JsFuture::from(response.text().map_err(unreachable)?).await;
-        let text = text.map_err(unreachable)?.as_string().unwrap_or_default();
-        if response.ok() {
-            let grant = serde_json::from_str(&text);
+        let json = self.question()?;
+        let bearer = self.bearer.borrow().clone();
+        let question = Question { method: "POST", url: &self.endpoint, bearer, json: Some(json) };
+        let answer = question.ask().await;
+        let answer = answer.map_err(|Unreachable(why)| HttpCredentialsError::Unreachable(why))?;
+        if answer.is_ok {
+            let grant = serde_json::from_str(&answer.text);
             return Ok(grant.map_err(|error| HttpCredentialsError::Malformed(error.to_string()))?);
         }
-        let status = response.status();
-        let Problem { code, detail } = serde_json::from_str(&text).unwrap_or_default();
+        let (status, Problem { code, detail }) = (answer.status, answer.problem());
         let error = match status {
             401 | 403 => HttpCredentialsError::Refused { status, code, detail },
             _ => HttpCredentialsError::Failed { status, code, detail },
         };
-        Err(Failure { error, retry_after })
+        Err(Failure { error, retry_after: answer.retry_after })
     }
 
-    async fn post(&self) -> Result<Response, HttpCredentialsError> {
-        let body = {
-            let (role, channels) = (self.role.borrow(), self.channels.borrow());
-            let nkey = self.key.public_key();
-            let question = Question { nkey, role: role.as_deref(), channels: &channels };
-            serde_json::to_string(&question)
-                .map_err(|error| HttpCredentialsError::Malformed(error.to_string()))?
-        };
-        let headers = Headers::new().map_err(unreachable)?;
-        headers.set("Content-Type", "application/json").map_err(unreachable)?;
-        if let Some(bearer) = &*self.bearer.borrow() {
-            headers.set("Authorization", &format!("Bearer {bearer}")).map_err(unreachable)?;
-        }
-        let init = RequestInit::new();
-        init.set_method("POST");
-        init.set_headers(&headers);
-        init.set_body(&JsValue::from_str(&body));
-        init.set_cache(RequestCache::NoStore);
-        init.set_credentials(RequestCredentials::SameOrigin);
-        let patience = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
-        init.set_signal(Some(&AbortSignal::timeout_with_u32(patience)));
-        let promise = fetch(&self.endpoint, &init)
-            .ok_or_else(|| HttpCredentialsError::Unreachable("there is no fetch here".into()))?;
-        let response = JsFuture::from(promise).await.map_err(unreachable)?;
-        response.dyn_into().map_err(unreachable)
+    fn question(&self) -> Result<String, HttpCredentialsError> {
+        let (role, channels) = (self.role.borrow(), self.channels.borrow());
+        let nkey = self.key.public_key();
+        let wanted = Wanted { nkey, role: role.as_deref(), channels: &channels };
+        serde_json::to_string(&wanted)
+            .map_err(|error| HttpCredentialsError::Malformed(error.to_string()))
     }
-}
-
-/// For how long the API wants to be left alone, in seconds (RFC 9110 §10.2.3; a date is not read).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get("Retry-After").ok()??;
-    seconds.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// The problem details (RFC 9457) of an API's answer, as far as they matter here.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    code: String,
-    detail: String,
-}
-
-/// What was thrown on the way to the API.
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
-fn unreachable(error: JsValue) -> HttpCredentialsError {
-    let message = match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => error.message().into(),
-        None => format!("{error:?}"),
-    };
-    HttpCredentialsError::Unreachable(message)
 }

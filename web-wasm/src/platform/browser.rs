@@ -5,11 +5,11 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Promise, Reflect};
+use js_sys::Reflect;
 use nats_proto::Instant;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{EventTarget, Performance, RequestInit, Window, WorkerGlobalScope};
+use web_sys::{EventTarget, Performance};
 
 use super::{LocalBoxFuture, NoEntropy, Platform};
 
@@ -31,16 +31,6 @@ impl Browser {
 /// What the clock says that tells the date, as the time since 1970.
 pub(crate) fn unix_time() -> Duration {
     Duration::try_from_secs_f64(js_sys::Date::now() / 1_000.0).unwrap_or_default()
-}
-
-/// `fetch`, in a window or a worker; none where there is neither.
-pub(crate) fn fetch(url: &str, init: &RequestInit) -> Option<Promise> {
-    let global = js_sys::global();
-    if let Some(window) = global.dyn_ref::<Window>() {
-        return Some(window.fetch_with_str_and_init(url, init));
-    }
-    let worker = global.dyn_ref::<WorkerGlobalScope>()?;
-    Some(worker.fetch_with_str_and_init(url, init))
 }
 
 impl Platform for Browser {

@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod browser;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod http;
 
 use core::any::Any;
 use core::future::Future;

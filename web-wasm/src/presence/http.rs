@@ -1,20 +1,12 @@
 //! Snapshots from an API.
 
-use core::time::Duration;
 use std::cell::RefCell;
 
 use nats_proto::presence::{Channel, Limits, Snapshot};
-use serde::Deserialize;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, Response};
 
 use super::{Snapshots, SnapshotsError};
 use crate::platform::LocalBoxFuture;
-use crate::platform::browser::fetch;
-
-/// How long the API may take to answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+use crate::platform::http::{Problem, Question, Unreachable};
 
 /// Asks an API who is there: `GET ENDPOINT/room:7`, in as many parts as it takes.
 ///
@@ -74,32 +66,16 @@ impl HttpSnapshots {
         if !query.is_empty() {
             url = format!("{url}?{}", query.join("&"));
         }
-        let response = self.get(&url).await?;
-        let text = JsFuture::from(response.text().map_err(unreachable)?).await;
-        let text = text.map_err(unreachable)?.as_string().unwrap_or_default();
-        if response.ok() {
-            return Snapshot::read(text.as_bytes())
+        let bearer = self.bearer.borrow().clone();
+        let question = Question { method: "GET", url: &url, bearer, json: None };
+        let answer = question.ask().await;
+        let answer = answer.map_err(|Unreachable(why)| SnapshotsError::Unreachable(why))?;
+        if answer.is_ok {
+            return Snapshot::read(answer.text.as_bytes())
                 .map_err(|error| SnapshotsError::Malformed(error.to_string()));
         }
-        let Problem { code, detail } = serde_json::from_str(&text).unwrap_or_default();
-        Err(SnapshotsError::Refused { status: response.status(), code, detail })
-    }
-
-    async fn get(&self, url: &str) -> Result<Response, SnapshotsError> {
-        let headers = Headers::new().map_err(unreachable)?;
-        if let Some(bearer) = &*self.bearer.borrow() {
-            headers.set("Authorization", &format!("Bearer {bearer}")).map_err(unreachable)?;
-        }
-        let init = RequestInit::new();
-        init.set_method("GET");
-        init.set_headers(&headers);
-        init.set_cache(RequestCache::NoStore);
-        init.set_credentials(RequestCredentials::SameOrigin);
-        let patience = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
-        init.set_signal(Some(&AbortSignal::timeout_with_u32(patience)));
-        let promise = fetch(url, &init)
-            .ok_or_else(|| SnapshotsError::Unreachable("there is no fetch here".into()))?;
-        JsFuture::from(promise).await.map_err(unreachable)?.dyn_into().map_err(unreachable)
+        let Problem { code, detail } = answer.problem();
+        Err(SnapshotsError::Refused { status: answer.status, code, detail })
     }
 }
 
@@ -116,22 +92,4 @@ impl core::fmt::Debug for HttpSnapshots {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("HttpSnapshots").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
-}
-
-/// The problem details (RFC 9457) of an API's answer, as far as they matter here.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    code: String,
-    detail: String,
-}
-
-/// What was thrown on the way to the API.
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
-fn unreachable(error: JsValue) -> SnapshotsError {
-    let message = match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => error.message().into(),
-        None => format!("{error:?}"),
-    };
-    SnapshotsError::Unreachable(message)
 }
