@@ -90,9 +90,10 @@ pub(crate) async fn fetching() {
     assert!(numbers_of(fetch(100).await.unwrap()).await.is_empty());
 
     let batch = consumer.batch().max_messages(2).expires(Duration::from_secs(10));
-    let batch = batch.heartbeat(Duration::from_millis(100)).messages().await.unwrap();
+    let batch = batch.heartbeat(Duration::from_secs(1)).messages().await.unwrap();
     let publish = async {
-        env::pause(350).await;
+        // Longer than a batch waits for a sign of its consumer: the heartbeats have kept it.
+        env::pause(2_500).await;
         publish_numbers(&stream, 10..13).await;
     };
     let (numbers, ()) = futures_util::future::join(numbers_of(batch), publish).await;
