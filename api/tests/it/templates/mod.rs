@@ -3,6 +3,7 @@
 //! What a holder can't do is tried with a credential of its own over a websocket, and told by its
 //! effect: by what others are sent, and by what is stored, and not only by what nats-server says.
 
+mod bucket;
 mod publish;
 mod stream;
 
