@@ -6,6 +6,7 @@
 mod bucket;
 mod presence;
 mod publish;
+mod service;
 mod stream;
 
 use std::{fs, path::PathBuf, process::Command};
