@@ -4,6 +4,7 @@
 //! effect: by what others are sent, and by what is stored, and not only by what nats-server says.
 
 mod bucket;
+mod callout;
 mod presence;
 mod publish;
 mod service;
