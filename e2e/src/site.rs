@@ -30,6 +30,20 @@ impl Site {
         Self::serve(tree::chaos_page().await?).await
     }
 
+    /// The page of `e2e/pages/outbox`, with `e2e-reader` built for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Spawn`], [`Error::Timeout`] and [`Error::Preparation`] if that cannot be built;
+    /// [`Error::Io`] if no port is free.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave files that the next one overwrites.
+    pub async fn outbox() -> Result<Self, Error> {
+        Self::serve(tree::outbox_page().await?).await
+    }
+
     async fn serve(folder: &Path) -> Result<Self, Error> {
         let app = Router::new().fallback_service(ServeDir::new(folder));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;

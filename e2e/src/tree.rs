@@ -58,6 +58,13 @@ pub(crate) async fn chaos_page() -> Result<&'static Path, Error> {
     PAGE.get_or_try_init(build).await.map(PathBuf::as_path)
 }
 
+/// The page of `e2e/pages/outbox`, and its writer beside it, built on first use.
+pub(crate) async fn outbox_page() -> Result<&'static Path, Error> {
+    static PAGE: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = async || built_page("outbox", "e2e-reader", "reader").await;
+    PAGE.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
 /// A copy of a page of `e2e/pages` with the module that it loads as `<module>.js`, from `package`.
 async fn built_page(page: &str, package: &str, module: &str) -> Result<PathBuf, Error> {
     let wasm = target_dir()?.join("wasm");

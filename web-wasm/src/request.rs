@@ -139,10 +139,16 @@ impl Client {
         many: bool,
         answers: Answers,
     ) -> Result<RequestId, RequestError> {
-        let Request { payload, headers, timeout, inbox, wildcards } = request;
+        let Request { payload, headers, timeout, inbox, wildcards, now_or_never } = request;
         let shared = self.shared();
         let timeout = timeout.unwrap_or(shared.options.request_timeout);
-        let plan = RequestPlan { timeout, many, inbox: inbox.as_deref(), wildcards: *wildcards };
+        let plan = RequestPlan {
+            timeout,
+            many,
+            inbox: inbox.as_deref(),
+            wildcards: *wildcards,
+            now_or_never: *now_or_never,
+        };
         let now = shared.runtime.platform.now();
         let mut inner = shared.inner.borrow_mut();
         let id = inner.connection.request(now, subject, headers.as_ref(), payload, plan)?;
@@ -182,6 +188,7 @@ pub struct Request {
     timeout: Option<Duration>,
     inbox: Option<String>,
     wildcards: bool,
+    now_or_never: bool,
 }
 
 impl Request {
@@ -224,6 +231,12 @@ impl Request {
     #[must_use]
     pub fn with_wildcards(mut self) -> Self {
         self.wildcards = true;
+        self
+    }
+
+    /// It is for the connection that there is, and waits for no later one.
+    pub(crate) fn now_or_never(mut self) -> Self {
+        self.now_or_never = true;
         self
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     mint::{ChannelError, MintError, RoleDenied},
     revoke::AdmitError,
     session::SessionError,
-    streams::{JetStreamError, StreamsNotReady},
+    streams::StreamsNotReady,
 };
 
 /// Why a client does not get in. It is told none of it.
@@ -48,9 +48,6 @@ pub enum Denied {
     /// What its role rests on is not there.
     #[error(transparent)]
     Streams(#[from] StreamsNotReady),
-    /// Its consumers could not be made.
-    #[error(transparent)]
-    Consumers(#[from] JetStreamError),
     /// It was not decided in time.
     #[error("it was not decided in time")]
     Deadline,
@@ -76,7 +73,7 @@ impl Denied {
             Self::Mint(_) => "mint",
             Self::Ban(AdmitError::Banned) => "banned",
             Self::Ban(_) => "too_many_keys",
-            Self::Streams(_) | Self::Consumers(_) => "jetstream_unavailable",
+            Self::Streams(_) => "jetstream_unavailable",
             Self::Deadline => "deadline",
         }
     }

@@ -73,7 +73,8 @@ impl Door {
         let minted = mint::mint_for_login(&grant, now, Some(session.expires_at))?;
         // Afterwards, so that no token is younger than a ban that did not find it.
         self.bans.admit(&session.identity, grant.nkey(), minted.expires_at, minted.issued_at)?;
-        self.streams.make_consumers(&grant).await?;
+        // No consumers: nobody tells the client the key that its inbox, where they deliver, lies below;
+        // and as each login has a key of its own, a few could use up all that the account may have.
         let channels: Vec<String> = grant.channels().iter().map(ToString::to_string).collect();
         Ok(Admitted {
             role: grant.role().name.to_string(),

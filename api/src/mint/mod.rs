@@ -19,6 +19,7 @@ pub(crate) use channel::{MAX_KIND_BYTES, MAX_VALUE_BYTES};
 pub use consumer::{Consumer, ConsumerTemplate, DeliverPolicy};
 pub use error::MintError;
 pub use policy::{Grant, Rights, RolePolicy};
+pub(crate) use resolve::with_wildcards;
 pub(crate) use role::is_token;
 pub use role::{CallerRule, ClaimPath, ClaimRule, ClaimTest, Role, RoleName, RoleNameError};
 pub use roles::{RoleDenied, Roles};

@@ -35,6 +35,12 @@ pub(super) fn resolve(
     resolved
 }
 
+/// All that a pattern may become, by some key or channel.
+pub(crate) fn with_wildcards(pattern: &str) -> String {
+    let put_in = |token| if str::contains(token, "{{") { "*" } else { token };
+    pattern.split('.').map(put_in).collect::<Vec<_>>().join(".")
+}
+
 /// One subject for each channel of the kind the pattern is for; none if there is none.
 fn with_channels(pattern: String, channels: &[Channel]) -> Vec<String> {
     let Some((_, rest)) = pattern.split_once("{{tag(") else { return vec![pattern] };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     channel::{AllowedValues, ChannelKind},
     consumer::ConsumerTemplate,
-    resolve::resolve,
+    resolve::{resolve, with_wildcards},
 };
 use crate::{
     auth::Identity,
@@ -101,10 +101,6 @@ impl Role {
     /// Whether some holder, by some key or channel, may publish on some subject of this pattern.
     #[must_use]
     pub fn may_reach(&self, pattern: &str) -> bool {
-        let with_wildcards = |allowed: &String| {
-            let put_in = |token| if str::contains(token, "{{") { "*" } else { token };
-            allowed.split('.').map(put_in).collect::<Vec<_>>().join(".")
-        };
         self.template.publish.allow.iter().any(|allowed| overlap(&with_wildcards(allowed), pattern))
     }
 

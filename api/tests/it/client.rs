@@ -104,11 +104,11 @@ impl Client {
         }
     }
 
-    /// The next line, with the payload after it for MSG; nothing when the connection is closed.
+    /// The next line, with headers and payload after it for a message; nothing when the connection is closed.
     async fn operation(&mut self) -> Option<String> {
         let line_end = |bytes: &[u8]| bytes.windows(2).position(|w| w == b"\r\n").map(|at| at + 2);
         let line = self.take(line_end).await?.trim_end().to_owned();
-        if !line.starts_with("MSG ") {
+        if !line.starts_with("MSG ") && !line.starts_with("HMSG ") {
             return Some(line);
         }
         let length: usize = line.rsplit(' ').next().unwrap().parse().unwrap();

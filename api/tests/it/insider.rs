@@ -37,9 +37,19 @@ impl Insider {
         let more = settings.as_object().unwrap().clone();
         config.as_object_mut().unwrap().extend(more);
         let create = format!("$JS.API.STREAM.CREATE.{name}");
-        let answer = self.0.request(create, config.to_string().into()).await.unwrap();
-        let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+        let answer = self.ask(&create, &config).await;
         assert!(answer.get("error").is_none(), "{answer}");
+    }
+
+    /// Asks JetStream.
+    pub(crate) async fn ask(&self, subject: &str, body: &Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.0.request(subject.to_owned(), body.into()).await.unwrap();
+        serde_json::from_slice(&answer.payload).unwrap()
+    }
+
+    pub(crate) async fn config(&self, stream: &str) -> Value {
+        self.ask(&format!("$JS.API.STREAM.INFO.{stream}"), &Value::Null).await["config"].clone()
     }
 
     /// Listens to whatever is published in the account.

@@ -39,5 +39,6 @@ mod session;
 mod startup;
 mod stop;
 mod streams;
+mod templates;
 mod user;
 mod wait;

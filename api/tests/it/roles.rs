@@ -297,42 +297,6 @@ async fn a_back_end_comes_over_tcp_and_publishes_what_its_role_says() {
     .await;
 }
 
-#[tokio::test]
-async fn an_answer_may_go_where_the_asker_said_and_only_as_often_as_the_role_says() {
-    let mut nats = Nats::unprovisioned();
-    nats.edit_roles(
-        "max_subscriptions = 32\n",
-        "max_subscriptions = 32\nresponses = { max = 1, ttl_seconds = 60 }\n",
-    );
-    assert!(nats.init().status.success());
-    nats.start().await;
-    let api = Api::ready(&nats).await;
-    let key = KeyPair::new_user();
-    let credential = api.credential(&key.public_key()).await;
-    let mut guest = Client::websocket(&nats).await;
-    assert_eq!(guest.log_in(credential["jwt"].as_str().unwrap(), &key).await, "PONG");
-    guest.round_trip("SUB com.scaling-ws.updates 1\r\n").await;
-    let (mut asker, _) = service_user(&nats).await;
-    asker.round_trip("PUB com.scaling-ws.updates com.scaling-ws.answers 2\r\nhi\r\n").await;
-    let asked = guest.next().await.unwrap();
-    assert!(asked.starts_with("MSG com.scaling-ws.updates 1 com.scaling-ws.answers "), "{asked}");
-
-    // The asker chose the subject, and the role's own list does not bind it.
-    assert!(guest.round_trip(&publish("com.scaling-ws.answers")).await.is_empty());
-    assert_denied(&mut guest, &texts(&["com.scaling-ws.answers", "com.scaling-ws.updates"]), &[])
-        .await;
-}
-
-/// A connection as the service user.
-async fn service_user(nats: &Nats) -> (Client, KeyPair) {
-    let creds = fs::read_to_string(nats.keys_dir().join("service.creds")).unwrap();
-    let line = |prefix| creds.lines().find(|line| line.starts_with(prefix)).unwrap();
-    let (jwt, key) = (line("eyJ"), KeyPair::from_seed(line("SU")).unwrap());
-    let mut client = Client::tcp(nats).await;
-    assert_eq!(client.log_in(jwt, &key).await, "PONG");
-    (client, key)
-}
-
 #[test]
 fn a_roles_file_that_says_something_else_than_the_account_stops_the_start() {
     let nats = Nats::provision();

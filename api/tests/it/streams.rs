@@ -37,19 +37,6 @@ fn with_bucket() -> Nats {
     nats
 }
 
-impl Insider {
-    /// Asks JetStream.
-    async fn ask(&self, subject: &str, body: &Value) -> Value {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.0.request(subject.to_owned(), body.into()).await.unwrap();
-        serde_json::from_slice(&answer.payload).unwrap()
-    }
-
-    async fn config(&self, stream: &str) -> Value {
-        self.ask(&format!("$JS.API.STREAM.INFO.{stream}"), &Value::Null).await["config"].clone()
-    }
-}
-
 #[tokio::test]
 async fn a_declared_bucket_is_made_and_its_limits_follow_the_file() {
     let mut nats = with_bucket();

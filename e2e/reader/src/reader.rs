@@ -1,6 +1,5 @@
 //! Who reads.
 
-use core::fmt::Display;
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -12,7 +11,7 @@ use web_wasm::jetstream::consumer::pull;
 use web_wasm::jetstream::{self, Message, RecoverFrom, RecoveringSubscriber};
 use web_wasm::{Backoff, Client, ConnectOptions, Event, Events, Subscriber};
 
-use crate::tally::Tally;
+use crate::{failed, tally::Tally};
 
 /// A page's readers of one stream, whose messages are numbers: an ordered consumer over a connection
 /// of its own, and over another one a subscription that recovers and one that does not.
@@ -21,10 +20,6 @@ use crate::tally::Tally;
 pub struct Reader {
     tally: Rc<Tally>,
     clients: [Client; 2],
-}
-
-fn failed(error: impl Display) -> JsValue {
-    js_sys::Error::new(&error.to_string()).into()
 }
 
 /// Connects as one that reconnects soon: what happens is to happen often.

@@ -7,6 +7,7 @@ mod chaos;
 mod cluster;
 mod console;
 mod outages;
+mod outbox;
 mod page;
 mod proxy;
 mod session;

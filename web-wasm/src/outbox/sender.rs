@@ -166,7 +166,13 @@ impl Sender {
                 }
             });
             match self.next(&mut sent_or_time).await {
-                Happened::Closed | Happened::Client(ClientEvent::Disconnected { .. }) => return,
+                Happened::Closed | Happened::Client(ClientEvent::Disconnected { .. }) => {
+                    // It may be known that it was not sent, and so is in no doubt.
+                    if let Some(sent) = sending.and_then(FutureExt::now_or_never) {
+                        settle(&inner, &mut queue, sent).await;
+                    }
+                    return;
+                }
                 // The answer will hardly come over the new connection.
                 Happened::Client(ClientEvent::HandedOver { broke: Some(_), .. })
                     if sending.is_some() =>
@@ -288,7 +294,10 @@ async fn send(inner: Rc<Inner>, number: u64, sent_since: Duration, again: bool) 
         Err(error) => return (Outcome::Unsendable(error.to_string()), None),
     };
     let timeout = inner.options.config.ack_timeout;
-    let request = Request::new().payload(record.payload).headers(headers).timeout(timeout);
+    // A copy that waited for a later connection could come when the stream has forgotten its id, and
+    // another tab has long had the entry stored.
+    let request =
+        Request::new().payload(record.payload).headers(headers).timeout(timeout).now_or_never();
     let answer = match inner.client.start_request(&record.subject, &request) {
         Ok(answer) => answer.await,
         Err(error) => Err(error),
@@ -308,9 +317,9 @@ fn outcome(error: &crate::RequestError) -> Outcome {
     match error {
         RequestError::NoResponders => Outcome::NoResponders,
         RequestError::TimedOut { .. } => Outcome::Lost,
-        RequestError::Publish(PublishError::BufferFull { .. } | PublishError::Closed) => {
-            Outcome::NotSent
-        }
+        RequestError::Publish(
+            PublishError::BufferFull { .. } | PublishError::NotConnected | PublishError::Closed,
+        ) => Outcome::NotSent,
         RequestError::Publish(error) => Outcome::Unsendable(error.to_string()),
         RequestError::Denied(_) => Outcome::Unsendable(error.to_string()),
         _ => Outcome::Lost,

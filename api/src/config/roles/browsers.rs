@@ -40,6 +40,13 @@ fn check_pattern(pattern: &str, declared: &[Placed]) -> Result<(), String> {
              of objects need; have a back end write there, which comes by \"STANDARD\" alone"
         ));
     }
+    if pattern.starts_with("$SRV.") {
+        return Err(format!(
+            "with {pattern:?} a browser could have services publish anywhere: they answer wherever \
+             the asker says, with rights of their own; have a back end ask, which comes by \
+             \"STANDARD\" alone"
+        ));
+    }
     let Some(rest) = pattern.strip_prefix("$KV.") else { return Ok(()) };
     let bucket = rest.split('.').next().unwrap_or_default();
     let is_declared = declared.iter().map(toml::Spanned::get_ref).any(|stream| {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     claims::Permission,
-    mint::{ConsumerTemplate, DeliverPolicy},
+    mint::{ConsumerTemplate, DeliverPolicy, with_wildcards},
     streams::DeclaredStream,
 };
 
@@ -144,11 +144,9 @@ fn read_filter(
             .map(|lists| lists.kind.name.as_str())
             .find(|kind| pattern.contains(&format!("{{{{tag({kind})}}}}")));
         let is_within = || {
-            let put_in = |token| if str::contains(token, "{{") { "*" } else { token };
-            let widest = pattern.split('.').map(put_in).collect::<Vec<_>>().join(".");
             stream.is_none_or(|stream| {
                 let stored = Permission::only(stream.subjects.iter().cloned());
-                stored.subscription_verdict(&widest).verdict.is_allowed()
+                stored.subscription_verdict(&with_wildcards(pattern)).verdict.is_allowed()
             })
         };
         let problem = match pattern::check(pattern, of_channel.map_or(Place::Role, Place::Channel))

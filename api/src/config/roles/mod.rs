@@ -5,6 +5,7 @@
 //! with its place and with what to do about it: the file decides what strangers may do, so whoever
 //! writes it must not have to guess.
 
+mod answers;
 mod browsers;
 mod channels;
 mod consumers;

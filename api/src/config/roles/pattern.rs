@@ -7,11 +7,12 @@
 /// Tokens of a pattern at most; nats-server is configured with the same limit.
 const MAX_TOKENS: usize = 16;
 
-/// Parts of JetStream that can be opened to a role: reading one named stream, pulling from and
-/// acknowledging to one named consumer. What makes or changes a consumer or a stream is not among
-/// them, since the caller would choose where its messages are delivered. `=` stands for one token
-/// that is no wildcard, a last `>` for anything.
-const JETSTREAM: [&str; 10] = [
+/// NATS's own subjects that can be opened to a role. Of JetStream: reading one named stream, pulling
+/// from and acknowledging to one named consumer. What makes or changes a consumer or a stream is not
+/// among them, since the caller would choose where its messages are delivered. Of services: what those
+/// of one name, or one instance, are asked about themselves; who hears the questions to others can
+/// answer in their place. `=` stands for one token that is no wildcard, a last `>` for anything.
+const OWN: [&str; 12] = [
     "$JS.API.INFO",
     "$JS.API.STREAM.INFO.=",
     "$JS.API.STREAM.MSG.GET.=",
@@ -22,6 +23,8 @@ const JETSTREAM: [&str; 10] = [
     "$JS.ACK.=.=.>",
     "$KV.=.>",
     "$O.=.>",
+    "$SRV.=.=",
+    "$SRV.=.=.=",
 ];
 
 /// Where a pattern stands.
@@ -147,10 +150,10 @@ fn reach(tokens: &[&str]) -> Result<(), String> {
     if first.starts_with('_') {
         return Err("names that begin with `_` are used by nats-server itself".to_owned());
     }
-    if first.starts_with('$') && !JETSTREAM.iter().any(|shape| fits(tokens, shape)) {
+    if first.starts_with('$') && !OWN.iter().any(|shape| fits(tokens, shape)) {
         return Err(format!(
             "of NATS's own subjects only these can be given away, `=` being one name: {}",
-            JETSTREAM.join(", ")
+            OWN.join(", ")
         ));
     }
     Ok(())
@@ -192,6 +195,8 @@ mod tests {
             "$JS.API.DIRECT.GET.CHAT.rooms.>",
             "$JS.ACK.CHAT.page.>",
             "$KV.settings.>",
+            "$SRV.PING.drawing",
+            "$SRV.INFO.drawing.{{subject()}}",
         ] {
             assert_eq!(check(good, Place::Role), Ok(()), "{good}");
         }
@@ -236,6 +241,12 @@ mod tests {
             ("$JS.ACK.>", "NATS's own"),
             ("$KV.>", "NATS's own"),
             ("$KV.*.a", "NATS's own"),
+            ("$SRV.>", "NATS's own"),
+            ("$SRV.PING", "NATS's own"),
+            ("$SRV.*.drawing", "NATS's own"),
+            ("$SRV.PING.*", "NATS's own"),
+            ("$SRV.PING.drawing.*", "NATS's own"),
+            ("$SRV.PING.drawing.>", "NATS's own"),
             ("$G.x", "NATS's own"),
         ] {
             let said = said(pattern, Place::Role);

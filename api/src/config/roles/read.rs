@@ -8,7 +8,7 @@ use toml::{
 };
 
 use super::{
-    MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake, RolesFile, browsers,
+    MAX_TTL_SECONDS, MIN_TTL_SECONDS, Mistake, RolesFile, answers, browsers,
     channels::{self, ChannelLists},
     consumers,
     fields::{Fields, Mistakes},
@@ -59,7 +59,7 @@ pub(super) fn file(text: &str) -> Result<(RolesFile, Vec<Mistake>), Vec<Mistake>
 fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> RolesFile {
     let mut fields = Fields::new(document, "the file");
     let declared = streams::read(&mut fields, mistakes);
-    let mut roles: Vec<Role> = Vec::new();
+    let mut roles: Vec<Spanned<Role>> = Vec::new();
     match fields.array("role", mistakes) {
         None => mistakes.add(&(0..0), "there is no [[role]]; without one nobody gets in"),
         Some(array) => {
@@ -69,15 +69,17 @@ fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Rol
             for value in array.into_inner() {
                 let span = value.span();
                 let Some(role) = read_role(value, &declared, mistakes) else { continue };
-                if roles.iter().any(|other| other.name == role.name) {
+                if roles.iter().any(|other| other.get_ref().name == role.name) {
                     let problem = format!("there is another role {:?}", role.name.as_str());
                     mistakes.add(&span, problem);
                 }
-                roles.push(role);
+                roles.push(Spanned::new(span, role));
             }
         }
     }
     fields.finish("[[role]], [[bucket]], [[stream]]", mistakes);
+    answers::check(&roles, mistakes);
+    let roles: Vec<Role> = roles.into_iter().map(Spanned::into_inner).collect();
     let streams = browsers::settle_confirmations(&roles, declared, mistakes);
     RolesFile { roles, streams }
 }

@@ -83,6 +83,8 @@ fn everything_a_role_can_say_is_understood() {
             "max_subscriptions = 32\nconnection_types = [\"STANDARD\", \"WEBSOCKET\"]\n\
              responses = { max = 2, ttl_seconds = 5 }",
         )
+        // Who may answer is asked by no browser.
+        .replace("[\"rooms.{{tag(room)}}.chat\"]", "[]")
         .replace("{ claim = \"rooms\" }", "{ any = true }");
     let role = &parse(&text).unwrap().roles[0];
     assert_eq!(role.given_to.len(), 6);
@@ -151,6 +153,7 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
             "allow = [\"$JS.API.STREAM.INFO.S\"]",
             "answers wherever the asker says",
         ),
+        ("allow = [\"a\"]", "allow = [\"$SRV.PING.drawing\"]", "have services publish anywhere"),
         ("allow = [\"a\"]", "allow = [\"a.{{name()}}\"]", "use {{subject()}}"),
         ("allow = [\"a\"]", "allow = [\"a.{{tag(room)}}\"]", "belongs in the lists of the channel"),
         ("allow = [\"a\"], deny = []", "allow = [\"a\"]", "deny is missing"),
@@ -176,6 +179,47 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
         let all = mistakes(from, to);
         assert!(all.contains(said), "{to:?}: {said:?} is not in:\n{all}");
         assert!(all.starts_with("line "), "{all}");
+    }
+}
+
+/// Another role, which may answer.
+const ANSWERING: &str = r#"
+[[role]]
+name = "answering"
+given_to = [{ user = true }]
+ttl_seconds = 900
+max_payload_bytes = 1024
+max_subscriptions = 32
+responses = { max = 1, ttl_seconds = 5 }
+publish = { allow = ["c"], deny = [] }
+subscribe = { allow = ["services.{{subject()}}.>"], deny = [] }
+"#;
+
+#[test]
+fn no_browser_can_have_a_browser_answer() {
+    let subscribe = "[\"services.{{subject()}}.>\"]";
+    let good = format!("{GOOD}{ANSWERING}");
+    for heard in [subscribe, "[\"a.>\", \"rooms.7\"]"] {
+        assert_eq!(read::file(&good.replace(subscribe, heard)).unwrap().1, [], "{heard}");
+    }
+    let line = GOOD.lines().count() + 2;
+    for (heard, asker) in [
+        ("a", "member"),
+        ("rooms.7.>", "member"),
+        ("rooms.{{subject()}}.chat", "member"),
+        // Who may answer and asks itself is no better.
+        ("c", "answering"),
+    ] {
+        let text = good.replace(subscribe, &format!("[\"x\", \"{heard}\"]"));
+        let mistakes = parse(&text).err().unwrap_or_default();
+        let all: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+        let said = format!("holders of {asker:?} ask");
+        assert!(all.starts_with(&format!("line {line}, ")) && all.contains(&said), "{all}");
+        // A back end may, and is warned of.
+        let text = text.replace("responses =", "connection_types = [\"STANDARD\"]\nresponses =");
+        let warnings = read::file(&text).map(|(_, warnings)| warnings).unwrap_or_default();
+        let warned = warnings.iter().any(|warning| warning.problem.contains(&said));
+        assert_eq!(warned, asker == "member", "{warnings:?}");
     }
 }
 
@@ -398,30 +442,4 @@ fn each_mistake_in_a_consumer_is_told_with_its_line() {
     }
     let twice = parse(&format!("{text}{CONSUMER}")).unwrap_err();
     assert!(twice[0].problem.contains("another consumer of the same stream"), "{}", twice[0]);
-}
-
-#[test]
-fn the_examples_in_the_roles_we_ship_are_right() {
-    let mut examples: Vec<String> = Vec::new();
-    for line in SHIPPED.lines().filter_map(|line| line.strip_prefix("#   ")) {
-        if line.starts_with("[[") {
-            examples.push(String::new());
-        }
-        // What stands before the first is no TOML.
-        if let Some(example) = examples.last_mut() {
-            *example += &format!("{line}\n");
-        }
-    }
-    let (of_roles, of_file): (Vec<String>, Vec<String>) =
-        examples.into_iter().partition(|example| example.starts_with("[[role."));
-    assert_eq!((of_file.len(), of_roles.len()), (2, 2));
-    let chat = "\"rooms.{{tag(room)}}.chat.{{subject()}}\"";
-    let text = SHIPPED
-        .replace(chat, &format!("{chat}, \"$KV.presence.{{{{tag(room)}}}}.{{{{subject()}}}}\""))
-        .replace("[[role.channel]]", &format!("{}\n[[role.channel]]", of_roles.join("\n")));
-    let (file, warnings) = read::file(&format!("{}\n{text}", of_file.join("\n"))).unwrap();
-    assert_eq!(warnings, []);
-    assert!(file.streams.iter().all(|stream| !stream.confirms));
-    let member = file.roles.iter().find(|role| role.name.as_str() == "member").unwrap();
-    assert_eq!(member.consumers.len(), 2);
 }

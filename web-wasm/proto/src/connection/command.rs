@@ -1,5 +1,6 @@
 //! What the application asks for.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::error::{
@@ -29,17 +30,21 @@ pub struct RequestPlan<'a> {
     /// Whether the subject may have wildcards. Some requests to the server's API have them, since
     /// they name a pattern so that a credential can be for that alone; they are not expanded.
     pub wildcards: bool,
+    /// Whether it is for the connection that there is, and for no later one: it is refused where there
+    /// is none, and given up where that breaks, and no other has been made ready to take its place,
+    /// before the request is handed to a transport.
+    pub now_or_never: bool,
 }
 
 impl RequestPlan<'_> {
     /// One answer over the shared inbox.
     pub const fn one(timeout: Duration) -> Self {
-        Self { timeout, many: false, inbox: None, wildcards: false }
+        Self { timeout, many: false, inbox: None, wildcards: false, now_or_never: false }
     }
 
     /// Many answers over the shared inbox.
     pub const fn many(timeout: Duration) -> Self {
-        Self { timeout, many: true, inbox: None, wildcards: false }
+        Self { timeout, many: true, inbox: None, wildcards: false, now_or_never: false }
     }
 }
 
@@ -68,19 +73,24 @@ impl Connection {
         if let Some(reply) = reply {
             validate_publish(reply).map_err(PublishError::InvalidReplySubject)?;
         }
-        self.publish_checked(subject, reply, headers, payload)
+        self.publish_checked(subject, reply, headers, payload, None)
     }
 
-    /// Publishes to subjects that were checked.
+    /// Publishes to subjects that were checked. A request for the present connection alone is told by
+    /// its id.
     fn publish_checked(
         &mut self,
         subject: &str,
         reply: Option<&str>,
         headers: Option<&HeaderMap>,
         payload: &[u8],
+        now_or_never: Option<RequestId>,
     ) -> Result<(), PublishError> {
         if self.link.phase == Phase::Closed {
             return Err(PublishError::Closed);
+        }
+        if now_or_never.is_some() && !self.is_connected() {
+            return Err(PublishError::NotConnected);
         }
         let headers = headers.filter(|headers| !headers.is_empty());
         let size = payload.len() + headers.map_or(0, HeaderMap::wire_len);
@@ -99,7 +109,7 @@ impl Connection {
                 return Err(PublishError::MaxPayloadExceeded { size, limit });
             }
         }
-        self.outbound.publish(subject, reply, headers, payload)?;
+        self.outbound.publish(subject, reply, headers, payload, now_or_never)?;
         if !self.config.echo {
             self.note_own(subject, reply, headers, payload);
         }
@@ -245,7 +255,8 @@ impl Connection {
                 (&*shared_reply, None)
             }
         };
-        if let Err(error) = self.publish_checked(subject, Some(reply), headers, payload) {
+        let alone = plan.now_or_never.then_some(id);
+        if let Err(error) = self.publish_checked(subject, Some(reply), headers, payload, alone) {
             self.release_inbox(own_sid);
             return Err(error.into());
         }
@@ -269,6 +280,16 @@ impl Connection {
     pub fn cancel_request(&mut self, id: RequestId) {
         let ended = self.requests.end(id);
         self.release_inbox(ended.and_then(|ended| ended.own_sid));
+    }
+
+    /// The connection broke off before these were sent.
+    pub(super) fn end_unsent(&mut self, requests: Vec<RequestId>) {
+        for request in requests {
+            // Nobody may wait for it any more.
+            if let Some(ended) = self.requests.end(request) {
+                self.end_request(ended, Err(PublishError::NotConnected.into()));
+            }
+        }
     }
 
     /// A request is decided.

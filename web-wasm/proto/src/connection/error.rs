@@ -37,6 +37,9 @@ pub enum PublishError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// There is no connection, or it broke before the message was sent, which was for that alone.
+    #[error("not connected")]
+    NotConnected,
     /// The connection was closed.
     #[error("the connection is closed")]
     Closed,

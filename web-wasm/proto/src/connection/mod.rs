@@ -457,6 +457,8 @@ impl Connection {
         self.link.fatal_error = None;
         let unanswered = self.link.keepalive.stop();
         self.end_questions(unanswered);
+        let unsent = self.outbound.give_up_requests();
+        self.end_unsent(unsent);
         let unconfirmed = self.reset_outbound();
         self.events.push_back(Event::Disconnected { reason, unconfirmed });
     }

@@ -1,9 +1,11 @@
 //! Bytes on their way to the server.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
+use super::RequestId;
 use super::error::PublishError;
 use crate::codec::encode;
 use crate::header::HeaderMap;
@@ -15,7 +17,8 @@ const RUN: usize = 32 * 1024;
 /// The outbound buffer: whole operations in order, of which messages outlive a connection.
 ///
 /// It keeps account of which stretch of bytes is what, so that a broken connection can give up
-/// the control operations, which the next one makes anew, and keep the messages.
+/// the control operations, which the next one makes anew, and the requests that were for it alone,
+/// and keep the other messages.
 #[derive(Debug)]
 pub(super) struct Outbound {
     buffer: BytesMut,
@@ -33,6 +36,8 @@ struct Run {
     len: usize,
     /// How many messages it holds; zero for control operations.
     messages: u64,
+    /// The request that it is, if that is for the present connection alone.
+    now_or_never: Option<RequestId>,
 }
 
 impl Outbound {
@@ -77,7 +82,7 @@ impl Outbound {
     /// Puts control operations in front of everything.
     pub(super) fn control_first(&mut self, mut control: BytesMut) {
         if !control.is_empty() {
-            self.runs.push_front(Run { len: control.len(), messages: 0 });
+            self.runs.push_front(Run { len: control.len(), messages: 0, now_or_never: None });
             control.unsplit(self.buffer.split());
             self.buffer = control;
         }
@@ -95,16 +100,18 @@ impl Outbound {
     pub(super) fn control(&mut self, write: impl FnOnce(&mut BytesMut)) {
         let before = self.buffer.len();
         write(&mut self.buffer);
-        self.account(self.buffer.len() - before, 0);
+        self.account(self.buffer.len() - before, 0, None);
     }
 
-    /// Appends a message and returns its size on the wire.
+    /// Appends a message and returns its size on the wire. One that is a request for the present
+    /// connection alone is told by its id.
     pub(super) fn publish(
         &mut self,
         subject: &str,
         reply: Option<&str>,
         headers: Option<&HeaderMap>,
         payload: &[u8],
+        now_or_never: Option<RequestId>,
     ) -> Result<usize, PublishError> {
         // A single message may exceed the limit: else one that the server would take could
         // never be sent.
@@ -112,18 +119,21 @@ impl Outbound {
             return Err(PublishError::BufferFull { limit: self.limit });
         }
         let len = encode::publish(&mut self.buffer, subject, reply, headers, payload);
-        self.account(len, 1);
+        self.account(len, 1, now_or_never);
         self.queued += 1;
         Ok(len)
     }
 
-    fn account(&mut self, len: usize, messages: u64) {
+    fn account(&mut self, len: usize, messages: u64, now_or_never: Option<RequestId>) {
+        let alike = |run: &Run| {
+            (run.messages > 0) == (messages > 0) && run.now_or_never.or(now_or_never).is_none()
+        };
         match self.runs.back_mut() {
-            Some(run) if run.len < RUN && (run.messages > 0) == (messages > 0) => {
+            Some(run) if run.len < RUN && alike(run) => {
                 run.len += len;
                 run.messages += messages;
             }
-            _ => self.runs.push_back(Run { len, messages }),
+            _ => self.runs.push_back(Run { len, messages, now_or_never }),
         }
     }
 
@@ -150,20 +160,37 @@ impl Outbound {
     /// The connection is over: control operations are void, messages wait for the next one.
     /// Returns how many messages were handed over and not confirmed.
     pub(super) fn reset(&mut self) -> u64 {
-        if self.runs.iter().any(|run| run.messages == 0) {
-            let mut kept = BytesMut::with_capacity(self.buffer.len());
-            for run in &self.runs {
-                let bytes = self.buffer.split_to(run.len);
-                if run.messages > 0 {
-                    kept.extend_from_slice(&bytes);
-                }
-            }
-            self.buffer = kept;
-            self.runs.retain(|run| run.messages > 0);
-        }
+        self.keep(|run| run.messages > 0);
         let unconfirmed = self.transmitted.saturating_sub(self.confirmed);
         self.confirmed = self.transmitted;
         unconfirmed
+    }
+
+    /// The connection is over, and so are the requests that were for it alone and were not handed over:
+    /// takes them out and returns which they were.
+    pub(super) fn give_up_requests(&mut self) -> Vec<RequestId> {
+        let given_up: Vec<_> = self.runs.iter().filter_map(|run| run.now_or_never).collect();
+        self.keep(|run| run.now_or_never.is_none());
+        // As if they were through, since what is queued later has the numbers after theirs.
+        let messages = given_up.len() as u64;
+        self.transmitted += messages;
+        self.confirmed += messages;
+        given_up
+    }
+
+    fn keep(&mut self, which: impl Fn(&Run) -> bool) {
+        if self.runs.iter().all(&which) {
+            return;
+        }
+        let mut kept = BytesMut::with_capacity(self.buffer.len());
+        for run in &self.runs {
+            let bytes = self.buffer.split_to(run.len);
+            if which(run) {
+                kept.extend_from_slice(&bytes);
+            }
+        }
+        self.buffer = kept;
+        self.runs.retain(which);
     }
 
     /// Gives up every message that waits and returns how many there were.
@@ -181,7 +208,7 @@ mod tests {
     use super::*;
 
     fn publish(outbound: &mut Outbound, payload: &[u8]) -> Result<usize, PublishError> {
-        outbound.publish("s", None, None, payload)
+        outbound.publish("s", None, None, payload, None)
     }
 
     #[test]
@@ -255,6 +282,27 @@ mod tests {
         let bytes = outbound.transmit(1 << 20).unwrap();
         assert_eq!(&bytes[..], b"PUB s 1\r\n2\r\nPUB s 1\r\n3\r\n");
         assert_eq!(outbound.reset(), 2);
+    }
+
+    #[test]
+    fn requests_for_one_connection_are_given_up_with_it_and_the_rest_stays_in_order() {
+        let mut outbound = Outbound::new(1 << 20);
+        let ask = |outbound: &mut Outbound, id| {
+            outbound.publish("s", None, None, b"?", Some(RequestId(id))).unwrap()
+        };
+        ask(&mut outbound, 1);
+        outbound.transmit(1).unwrap();
+        publish(&mut outbound, b"1").unwrap();
+        ask(&mut outbound, 2);
+        ask(&mut outbound, 3);
+        publish(&mut outbound, b"2").unwrap();
+        outbound.control(encode::ping);
+        assert_eq!(outbound.give_up_requests(), [RequestId(2), RequestId(3)]);
+        assert_eq!(outbound.give_up_requests(), []);
+        assert_eq!((outbound.messages(), outbound.reset()), (2, 1), "the first was handed over");
+        let bytes = outbound.transmit(1 << 20).unwrap();
+        assert_eq!(&bytes[..], b"PUB s 1\r\n1\r\nPUB s 1\r\n2\r\n");
+        assert_eq!((outbound.messages(), outbound.reset()), (0, 2));
     }
 
     #[test]

@@ -353,6 +353,35 @@ fn a_transport_that_breaks_off_is_replaced_and_nothing_comes_twice() {
 }
 
 #[test]
+fn a_request_that_is_now_or_never_goes_over_the_transport_that_takes_the_others_place() {
+    let plan = RequestPlan { now_or_never: true, ..RequestPlan::one(SECOND) };
+    let subject = Subject::from_static("q");
+    let ask = |rig: &mut Rig| rig.connection.request(rig.now, &subject, None, b"?", plan).unwrap();
+    let mut rig = Rig::connected();
+    ask(&mut rig);
+    arrive(&mut rig, INFO);
+    ask(&mut rig);
+    rig.receive_via(Via::Next, "PONG");
+    ask(&mut rig);
+    rig.close_transport();
+    let reason = DisconnectReason::TransportClosed { closed: closed(), error: None };
+    assert_eq!(rig.events(), [Event::HandedOver { broke: Some(reason), unconfirmed: 0 }]);
+    assert_eq!(rig.sent().matches("PUB q").count(), 2);
+
+    // Where none takes its place, none is sent by a later one.
+    let mut rig = Rig::connected();
+    arrive(&mut rig, INFO);
+    rig.receive_via(Via::Next, "PONG");
+    let waiting = ask(&mut rig);
+    rig.connection.handle_closed(rig.now, Via::Next, closed());
+    rig.close_transport();
+    let unsent = Err(PublishError::NotConnected.into());
+    assert!(rig.events().contains(&Event::Response { request: waiting, result: unsent }));
+    rig.connect();
+    assert!(!rig.sent().contains("PUB q"));
+}
+
+#[test]
 fn a_transport_that_breaks_off_too_early_is_not_replaced() {
     let mut rig = Rig::connected();
     rig.subscribe("a");

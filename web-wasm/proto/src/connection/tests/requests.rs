@@ -155,3 +155,39 @@ fn inboxes_are_fresh_and_carry_the_prefix() {
     assert!(first.starts_with("_INBOX.UABC."));
     assert_ne!(first, rig.connection.new_inbox());
 }
+
+/// Requests for one connection alone: no later one sends them, whenever it breaks.
+#[test]
+fn a_request_that_is_now_or_never_waits_for_no_later_connection() {
+    let plan = RequestPlan { now_or_never: true, ..RequestPlan::one(SECOND) };
+    let subject = Subject::from_static("q");
+    let unsent = |request| Event::Response {
+        request,
+        result: Err(RequestError::Publish(PublishError::NotConnected)),
+    };
+    let mut rig = Rig::connected();
+    let now_or_never = |rig: &mut Rig| rig.connection.request(rig.now, &subject, None, b"?", plan);
+    // What was handed over may have arrived.
+    let sent = now_or_never(&mut rig).unwrap();
+    assert!(rig.sent().contains("PUB q"));
+    let waiting = now_or_never(&mut rig).unwrap();
+    let forgotten = now_or_never(&mut rig).unwrap();
+    rig.connection.cancel_request(forgotten);
+    rig.publish("kept").unwrap();
+    rig.close_transport();
+    assert_eq!(rig.events(), [unsent(waiting), broken(1)]);
+    assert_eq!(now_or_never(&mut rig), Err(RequestError::Publish(PublishError::NotConnected)));
+
+    rig.connect();
+    let said = rig.sent();
+    assert!(said.contains("PUB kept") && !said.contains("PUB q"), "{said}");
+    rig.pass(2 * SECOND);
+    let timed_out = RequestError::TimedOut { timeout: SECOND };
+    let events = rig.events();
+    assert!(
+        events.contains(&Event::Response { request: sent, result: Err(timed_out) }),
+        "{events:?}"
+    );
+    now_or_never(&mut rig).unwrap();
+    assert!(rig.sent().contains("PUB q"));
+}
