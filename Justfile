@@ -135,10 +135,10 @@ e2e: page
     cargo build --package api
     cargo test --package e2e
 
-# Run the random simulation of whole clients from this seed on: the one that failed, or many
+# Run the random simulations of whole clients from this seed on: the one that failed, or many
 [group('test')]
 simulate seed="0" count="1":
-    SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native simulation::random
+    SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native -- simulation::random simulation::jetstream::random
 
 # Fuzz the protocol: decoder, connection or text; needs cargo-fuzz and a nightly compiler
 [group('test')]

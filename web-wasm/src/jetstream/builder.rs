@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) ack_timeout: Duration,
     pub(super) retries: Retries,
+    pub(super) duplicate_window: Duration,
     /// Whether publishing waits while as many messages are in flight as may be.
     pub(super) waits_for_room: bool,
     pub(super) in_flight: Rc<InFlight>,
@@ -51,6 +52,7 @@ pub struct ContextBuilder {
     timeout: Duration,
     ack_timeout: Duration,
     retries: Retries,
+    duplicate_window: Duration,
     max_ack_inflight: usize,
     waits_for_room: bool,
 }
@@ -62,6 +64,7 @@ impl Default for ContextBuilder {
             timeout: Duration::from_secs(5),
             ack_timeout: Duration::from_secs(30),
             retries: Retries { attempts: 2, wait: Duration::from_millis(250) },
+            duplicate_window: Duration::from_secs(120),
             max_ack_inflight: 5_000,
             waits_for_room: true,
         }
@@ -128,10 +131,20 @@ impl ContextBuilder {
     /// A stream is away for a moment while it chooses another leader. A message that has an id and
     /// expects no number of the last one is also published again when its confirmation does not come
     /// in time, and, however often that is, when the connection was made anew: the stream stores it
-    /// only once. Another is not, since it might be stored twice.
+    /// only once. Another is not, since it might be stored twice; nor is one whose id the stream may
+    /// have forgotten ([`duplicate_window`](Self::duplicate_window)).
     #[must_use]
     pub fn publish_retries(mut self, attempts: usize, wait: Duration) -> Self {
         self.retries = Retries { attempts, wait };
+        self
+    }
+
+    /// For how long the streams know the ids of messages: their `duplicate_window`. A message is not
+    /// published again when less than [`ack_timeout`](Self::ack_timeout) is left of that, in which it
+    /// has to arrive. One that is longer than theirs can have messages stored twice. Default: 2 minutes.
+    #[must_use]
+    pub fn duplicate_window(mut self, window: Duration) -> Self {
+        self.duplicate_window = window;
         self
     }
 
@@ -142,6 +155,7 @@ impl ContextBuilder {
             timeout: self.timeout,
             ack_timeout: self.ack_timeout,
             retries: self.retries,
+            duplicate_window: self.duplicate_window,
             waits_for_room: self.waits_for_room,
             in_flight: InFlight::new(self.max_ack_inflight),
         };

@@ -15,7 +15,7 @@ use nats_proto::{HeaderError, HeaderMap, Message, Subject};
 
 use super::context::Context;
 use super::in_flight::Permit;
-use crate::client::Client;
+use crate::client::{Client, State};
 use crate::event::{Event, Events};
 use crate::platform::LocalBoxFuture;
 use crate::request::{PendingAnswer, Request};
@@ -197,8 +197,9 @@ impl Context {
         };
         // Only who publishes again wants to know of reconnections.
         let events = repeatable.then(|| self.client.events());
+        let since = self.client.shared().runtime.platform.unix_time();
         let answer = start(&self.client, &subject, &request).await?;
-        let publishing = Publishing { context: self.clone(), subject, request, events };
+        let publishing = Publishing { context: self.clone(), subject, request, events, since };
         Ok(PublishAckFuture { confirmed: Box::pin(publishing.confirmed(answer, permit)) })
     }
 
@@ -246,6 +247,8 @@ struct Publishing {
     request: Request,
     /// What happens to the connection, if the message has an id: one published twice is stored once.
     events: Option<Events>,
+    /// When it was published first, by the clock that does not stand still while a machine sleeps.
+    since: Duration,
 }
 
 impl Publishing {
@@ -275,11 +278,49 @@ impl Publishing {
                     if attempts > 0 && self.events.is_some() =>
                 {
                     attempts -= 1;
+                    self.connection(&mut attempts).await?;
                 }
                 Some(error) => return Err(error.into()),
             }
+            if self.may_be_forgotten() {
+                return Err(self.timed_out());
+            }
             answer = start(&self.context.client, &self.subject, &self.request).await?;
         }
+    }
+
+    /// Waits for a connection, since what is published without one waits for it too, and would then
+    /// come when the stream may have forgotten the id.
+    async fn connection(&mut self, attempts: &mut usize) -> Result<(), PublishError> {
+        let client = self.context.client.clone();
+        let ack_timeout = self.context.settings.ack_timeout;
+        let patience = || client.handle.sleep(ack_timeout);
+        let mut timeout = patience();
+        while !matches!(client.connection_state(), State::Connected | State::Closed) {
+            let Some(events) = &mut self.events else { return Ok(()) };
+            match select(Box::pin(events.next()), &mut timeout).await {
+                Either::Left((Some(_), _)) => {}
+                Either::Right(_) if *attempts > 0 => {
+                    *attempts -= 1;
+                    timeout = patience();
+                }
+                _ => return Err(self.timed_out()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the stream may no longer know the message's id, if it has it, when one that is published
+    /// now arrives: that may be as late as its confirmation.
+    fn may_be_forgotten(&self) -> bool {
+        let settings = &self.context.settings;
+        let now = self.context.client.shared().runtime.platform.unix_time();
+        let arrives = now.saturating_sub(self.since).saturating_add(settings.ack_timeout);
+        self.events.is_some() && arrives >= settings.duplicate_window
+    }
+
+    fn timed_out(&self) -> PublishError {
+        PublishError::TimedOut { timeout: self.context.settings.ack_timeout }
     }
 
     /// Waits for an answer, or, if the message may be published again, until a connection was made

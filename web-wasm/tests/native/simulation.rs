@@ -23,6 +23,8 @@ mod basics;
 mod delivering;
 #[path = "simulation/gaps.rs"]
 mod gaps;
+#[path = "simulation/jetstream/mod.rs"]
+mod jetstream;
 #[path = "simulation/keeping.rs"]
 mod keeping;
 #[path = "simulation/random.rs"]

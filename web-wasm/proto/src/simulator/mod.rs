@@ -6,6 +6,8 @@
 //! There is no clock here: whoever carries the bytes decides when they arrive. The same seed and
 //! the same calls give the same bytes.
 //!
+//! A world may have a [`JetStream`] ([`World::enable_jetstream`]), which is told what time it is.
+//!
 //! The world also keeps account: [`World::taken`] lists every message that a server took, and
 //! [`World::deliveries`] every copy that was written to a client, so that a test can say exactly
 //! what a client must have received.
@@ -27,9 +29,11 @@
 
 mod client_op;
 mod expulsion;
+mod jetstream;
 mod link;
 mod routing;
 mod script;
+mod streaming;
 mod world;
 
 #[cfg(test)]
@@ -37,6 +41,7 @@ mod tests;
 
 pub use self::client_op::{ClientDecoder, ClientFault, ClientInfo, ClientOp, Publication};
 pub use self::expulsion::Expulsion;
+pub use self::jetstream::{Faults, JetStream, Progress, Stored};
 pub use self::link::{LinkId, ServerOutput};
 pub use self::script::{Framing, Script, ScriptedServer, ServerId};
 pub use self::world::{Delivery, Taken, World};

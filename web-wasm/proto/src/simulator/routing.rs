@@ -21,23 +21,34 @@ impl World {
             return link.error(&format!("Permissions Violation for Publish to \"{subject}\""));
         }
         let index = self.taken.len();
-        let receivers = self.choose_receivers(from, &publication.subject);
+        let receivers = self.choose_receivers(Some(from), &publication.subject);
         for &(id, sid) in &receivers {
-            self.deliver(id, sid, index, &publication);
+            if let Some(end) = self.write_message(id, sid, &publication) {
+                self.deliveries.push(Delivery { link: id, sid, taken: index, end });
+            }
         }
-        if receivers.is_empty() {
+        let streaming = self.jetstream.listens(&publication.subject);
+        if streaming {
+            self.jetstream.hear(&publication);
+            self.run_jetstream();
+        } else if receivers.is_empty() {
             self.tell_no_responders(from, &publication);
         }
-        self.taken.push(Taken { link: from, publication, receivers: receivers.len() });
+        let receivers = receivers.len() + usize::from(streaming);
+        self.taken.push(Taken { link: from, publication, receivers });
     }
 
     /// The subscriptions that get a message: each plain one, and one of each queue group.
-    fn choose_receivers(&mut self, from: LinkId, subject: &str) -> Vec<(LinkId, u64)> {
+    pub(super) fn choose_receivers(
+        &mut self,
+        from: Option<LinkId>,
+        subject: &str,
+    ) -> Vec<(LinkId, u64)> {
         let mut receivers = Vec::new();
         let mut groups: BTreeMap<&Subject, Vec<(LinkId, u64)>> = BTreeMap::new();
         for (&id, link) in &self.links {
             let echo = link.client.as_ref().is_some_and(|client| client.echo);
-            if id == from && !echo {
+            if from == Some(id) && !echo {
                 continue;
             }
             for (&sid, subscribed) in &link.subscriptions {
@@ -55,20 +66,25 @@ impl World {
         receivers
     }
 
-    fn deliver(&mut self, id: LinkId, sid: u64, taken: usize, publication: &Publication) {
+    /// Writes a copy of a message and returns where in the connection's output it ends.
+    pub(super) fn write_message(
+        &mut self,
+        id: LinkId,
+        sid: u64,
+        publication: &Publication,
+    ) -> Option<u64> {
         self.active.insert(id);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let link = self.links.get_mut(&id)?;
         let headers = link.client.as_ref().is_some_and(|client| client.headers);
         let headers = publication.headers.as_ref().filter(|_| headers);
-        if let Some(end) = link.write(message(sid, publication, headers)) {
-            self.deliveries.push(Delivery { link: id, sid, taken, end });
-        }
+        let end = link.write(message(sid, publication, headers));
         if let Some(subscribed) = link.subscriptions.get_mut(&sid) {
             subscribed.delivered += 1;
             if subscribed.max.is_some_and(|max| subscribed.delivered >= max) {
                 link.subscriptions.remove(&sid);
             }
         }
+        end
     }
 
     /// Tells who asked that nobody listens, if it listens for that.

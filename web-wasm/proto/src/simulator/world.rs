@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::client_op::{ClientFault, ClientInfo, ClientOp, Publication};
 use super::expulsion::Expulsion;
+use super::jetstream::JetStream;
 use super::link::{Link, LinkId, ServerOutput, Subscribed};
 use super::script::{Script, ScriptedServer, ServerId};
 use crate::connection::TransportClosed;
@@ -21,7 +22,7 @@ pub struct Taken {
     pub link: LinkId,
     /// The message.
     pub publication: Publication,
-    /// How many subscriptions got a copy.
+    /// How many subscriptions got a copy; a stream, or whoever else in JetStream, is one more.
     pub receivers: usize,
 }
 
@@ -50,6 +51,7 @@ pub struct World {
     pub(super) taken: Vec<Taken>,
     pub(super) deliveries: Vec<Delivery>,
     faults: Vec<(LinkId, ClientFault)>,
+    pub(super) jetstream: JetStream,
 }
 
 impl World {
@@ -65,6 +67,7 @@ impl World {
             taken: Vec::new(),
             deliveries: Vec::new(),
             faults: Vec::new(),
+            jetstream: JetStream::new(seed),
         }
     }
 

@@ -31,7 +31,7 @@ struct Core {
 }
 
 /// When simulations begin, on every wall.
-const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
+pub(crate) const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
 
 impl Machine {
     pub(crate) fn new(simulation: &Simulation) -> Self {

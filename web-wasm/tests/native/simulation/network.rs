@@ -98,6 +98,8 @@ pub(crate) struct Network {
     /// How long anything is on its way.
     pub(crate) latency: RangeInclusive<Duration>,
     trace: Vec<Trace>,
+    /// When the world is next to be told the time.
+    alarm: Option<Instant>,
 }
 
 impl Network {
@@ -112,6 +114,7 @@ impl Network {
             rng: fastrand::Rng::with_seed(!seed),
             latency: Duration::from_millis(5)..=Duration::from_millis(20),
             trace: Vec::new(),
+            alarm: None,
         }
     }
 
@@ -227,9 +230,27 @@ fn hash(bytes: &[u8]) -> u64 {
 
 /// Lets servers do something, and carries what they say then.
 pub(crate) fn with_world<T>(simulation: &Simulation, act: impl FnOnce(&mut World) -> T) -> T {
-    let result = simulation.network(|network| act(&mut network.world));
+    let now = simulation.now();
+    let result = simulation.network(|network| {
+        network.world.advance(now);
+        act(&mut network.world)
+    });
     carry_output(simulation);
     result
+}
+
+/// Sees to it that the world is told the time when it has something to do then.
+fn set_alarm(simulation: &Simulation) {
+    let due = simulation.network(|network| {
+        let due = network.world.next_timeout()?;
+        let sooner = network.alarm.is_none_or(|alarm| due < alarm);
+        sooner.then(|| *network.alarm.insert(due))
+    });
+    let Some(due) = due else { return };
+    simulation.at(due, move |simulation| {
+        simulation.network(|network| network.alarm.take_if(|alarm| *alarm == due));
+        with_world(simulation, |_| ());
+    });
 }
 
 fn carry_output(simulation: &Simulation) {
@@ -245,6 +266,7 @@ fn carry_output(simulation: &Simulation) {
         };
         simulation.at(at, move |simulation| arrive_at_client(simulation, id, event));
     }
+    set_alarm(simulation);
 }
 
 fn arrive_at_client(simulation: &Simulation, id: LineId, event: TransportEvent) {
@@ -445,7 +467,9 @@ impl Transport for VirtualTransport {
                 network.note(now, id, what);
                 let line = network.line_mut(id);
                 line.in_flight -= bytes.len();
-                if let Some(link) = line.link {
+                let link = line.link;
+                network.world.advance(now);
+                if let Some(link) = link {
                     network.world.receive(link, &bytes);
                 }
             });

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ fn from_environment(name: &str) -> Option<u64> {
 }
 
 /// Says which seed it was, should the test fail.
-struct Replay(u64);
+pub(crate) struct Replay(pub(crate) u64);
 
 impl Drop for Replay {
     fn drop(&mut self) {
@@ -40,22 +41,27 @@ impl Drop for Replay {
     }
 }
 
+/// The seeds to try: those that are asked for, or so many.
+pub(crate) fn seeds(count: u64) -> Range<u64> {
+    let first = from_environment("SIMULATION_SEED");
+    let count = from_environment("SIMULATION_COUNT").unwrap_or(first.map_or(count, |_| 1));
+    let first = first.unwrap_or(0);
+    first..first + count
+}
+
 #[test]
 fn whatever_happens_nothing_is_lost_silently_doubled_or_left_hanging() {
-    let first = from_environment("SIMULATION_SEED");
-    let count = from_environment("SIMULATION_COUNT");
-    let count = count.unwrap_or(if first.is_some() { 1 } else { SEEDS });
-    let first = first.unwrap_or(0);
+    let seeds = seeds(SEEDS);
+    let count = usize::try_from(seeds.end - seeds.start).unwrap();
     let mut totals = [0; 4];
-    for seed in first..first + count {
+    for seed in seeds {
         let _replay = Replay(seed);
         let (run, _) = simulate(seed, run);
         totals = std::array::from_fn(|index| totals[index] + run[index]);
     }
     // Enough happened for that to mean something.
-    let seeds = usize::try_from(count).unwrap();
     for (total, least) in totals.into_iter().zip([10, 7, 200, 200]) {
-        assert!(seeds < 100 || total > seeds * least, "{totals:?}");
+        assert!(count < 100 || total > count * least, "{totals:?}");
     }
 }
 
