@@ -10,7 +10,7 @@ package=dist/npm/web-wasm-js
 built=dist/examples
 next=dist/examples.next.$$
 
-command -v npm >/dev/null || die "one example is built by Vite, which npm brings: run \`just setup-test\`"
+tools/setup.sh examples
 tools/package.sh
 rm -rf "$next"
 mkdir -p "$next"

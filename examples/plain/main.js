@@ -23,7 +23,7 @@ function showState(state, words = state) {
   element("connection").textContent = words;
 }
 
-/** Says what went wrong; nothing takes it back. */
+/** Says what went wrong, or with no words that it is over. */
 function showProblem(words = "") {
   element("problem").textContent = words;
   element("problem").hidden = words === "";
@@ -33,11 +33,11 @@ function showProblem(words = "") {
 function addLine(list, name, parts) {
   const item = document.createElement("li");
   item.className = name;
-  for (const [name, text] of Object.entries(parts)) {
-    const part = document.createElement("span");
-    part.className = name;
-    part.textContent = text;
-    item.append(part);
+  for (const [part, text] of Object.entries(parts)) {
+    const span = document.createElement("span");
+    span.className = part;
+    span.textContent = text;
+    item.append(span);
   }
   list.prepend(item);
   while (list.children.length > LINES) list.lastChild.remove();
@@ -93,7 +93,7 @@ async function followConnection(connection, credentials) {
         // NATS keeps nothing for who is away, so an honest page says where something may be missing.
         for (const subject of event.subjects) {
           const [from, to] = [event.lastHeard, event.to].map((at) => new Date(at).toLocaleTimeString());
-          addLine(lists[subject], "gap", { line: `Messages of ${from} to ${to} may be missing.` });
+          addLine(lists[subject], "gap", { line: `Messages between ${from} and ${to} may be missing.` });
         }
         break;
       case "slowConsumer":

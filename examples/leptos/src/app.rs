@@ -95,19 +95,19 @@ fn Pill(state: RwSignal<State>) -> impl IntoView {
 
 #[component]
 fn List(id: &'static str, label: &'static str, class: &'static str, lines: Lines) -> impl IntoView {
-    let row = move |(_, line)| match line {
-        Line::Message { who, text } => view! {
+    let row = move |(_, line)| {
+        let (class, who, text) = match line {
+            Line::Message { who, text } => (class, who, text),
+            Line::Gap { from, to } => {
+                ("gap", None, format!("Messages between {from} and {to} may be missing."))
+            }
+        };
+        view! {
             <li class=class>
                 {who.map(|who| view! { <span class="who">{who}</span> })}
                 <span class="line">{text}</span>
             </li>
-        },
-        Line::Gap { from, to } => view! {
-            <li class="gap">
-                {None}
-                <span class="line">{format!("Messages of {from} to {to} may be missing.")}</span>
-            </li>
-        },
+        }
     };
     view! {
         <ol id=id role="log" aria-label=label>

@@ -49,7 +49,7 @@ async function follow(connection: NatsConnection, credentials: Credentials): Pro
       case "gap":
         // NATS keeps nothing for who is away, so an honest page says where something may be missing.
         for (const subject of event.subjects) {
-          const line = `Messages of ${time(event.lastHeard)} to ${time(event.to)} may be missing.`;
+          const line = `Messages between ${time(event.lastHeard)} and ${time(event.to)} may be missing.`;
           page.addLine(subject === UPDATES ? page.updates : page.said, "gap", { line });
         }
         break;

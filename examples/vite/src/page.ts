@@ -24,7 +24,7 @@ export function showState(state: State, words: string = state): void {
   connection.textContent = words;
 }
 
-/** Says what went wrong; nothing takes it back. */
+/** Says what went wrong, or with no words that it is over. */
 export function showProblem(words = ""): void {
   problem.textContent = words;
   problem.hidden = words === "";
