@@ -66,7 +66,11 @@ export class Credentials {
     this.#freshUntil = 0;
   }
 
-  /** What the client asks for each connection. The server's nonce is signed, and no secret is sent. */
+  /**
+   * What the client asks for each connection. The server's nonce is signed, and no secret is sent. When a
+   * JWT expires the server ends the connection; the client is back at once with the next one, and tells
+   * the gap between the two.
+   */
   authenticate = async (nonce) => {
     const { jwt } = await this.grant();
     const signed = await crypto.subtle.sign("Ed25519", this.#secret, new TextEncoder().encode(nonce));

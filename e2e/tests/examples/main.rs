@@ -14,7 +14,7 @@ const EXAMPLES: [&str; 3] = ["plain", "vite", "leptos"];
 const CONNECTED_WITHIN: Duration = Duration::from_secs(40);
 
 /// Room for something to come up that somebody has done.
-const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+const SHOWN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Opens each example and waits until the server has its subscriptions.
 async fn open(stack: &Stack, browser: &Browser) -> Result<[Tab; 3], Error> {

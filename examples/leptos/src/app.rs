@@ -16,14 +16,17 @@ pub(crate) fn App() -> impl IntoView {
     spawn_local(async move {
         if let Err(error) = session::run(page, session).await {
             page.state.set(State::Closed);
-            page.problem.set(format!("{error}. Reload the page to try again."));
+            page.problem.set(format!("No connection: {error}. Reload the page to try again."));
         }
     });
 
     // Needs no connection: the API publishes, and NATS delivers.
     let call_api = move |_| {
         spawn_local(async move {
-            page.problem.set(api::ping().await.map_or_else(|e| e.to_string(), |()| String::new()));
+            page.problem.set(match api::ping().await {
+                Ok(()) => String::new(),
+                Err(error) => format!("No update: {error}."),
+            });
         });
     };
     let text = RwSignal::new(String::new());

@@ -95,7 +95,7 @@ async fn first_grant(
     loop {
         match credentials.grant().await {
             Err(error) if !matches!(error, HttpCredentialsError::Refused { .. }) => {
-                page.problem.set(format!("{error}. Trying again."));
+                page.problem.set(format!("No credential: {error}. Trying again."));
                 // Half of the pause is left to chance, lest all tabs come back in step.
                 sleep(pause.mul_f64(0.5 + js_sys::Math::random() / 2.0)).await;
                 pause = (pause * 2).min(longest);
@@ -142,10 +142,10 @@ async fn follow(page: Page, mut events: Events) {
             Event::SlowConsumer { subject, .. } => page.problem.set(format!(
                 "Messages on {subject} are lost: they come faster than they are read."
             )),
-            Event::ServerError(error) => page.problem.set(error.to_string()),
+            Event::ServerError(error) => page.problem.set(format!("The server refuses: {error}.")),
             Event::Closed { reason, .. } => {
                 page.state.set(State::Closed);
-                page.problem.set(format!("{reason}. Reload the page to connect again."));
+                page.problem.set(format!("Closed: {reason}. Reload the page to connect again."));
             }
             _ => {}
         }

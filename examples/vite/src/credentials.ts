@@ -53,7 +53,11 @@ export class Credentials {
     this.#grant = undefined;
   }
 
-  /** What the client asks for each connection. The server's nonce is signed, and no secret is sent. */
+  /**
+   * What the client asks for each connection. The server's nonce is signed, and no secret is sent. When a
+   * JWT expires the server ends the connection; the client is back at once with the next one, and tells
+   * the gap between the two.
+   */
   readonly authenticate: Authenticator = async (nonce) => {
     const { jwt } = await this.grant();
     return jwtAuthenticator(jwt, this.#pair.getSeed())(nonce);
