@@ -58,6 +58,11 @@ async function firstGrant(credentials) {
   }
 }
 
+/** Says in the list itself that messages are missing there, and why. */
+function addNote(list, line) {
+  addLine(list, "note", { line });
+}
+
 async function readUpdates(connection) {
   for await (const message of connection.subscribe(UPDATES)) {
     addLine(lists[UPDATES], "update", { line: message.string() });
@@ -93,7 +98,7 @@ async function followConnection(connection, credentials) {
         // NATS keeps nothing for who is away, so an honest page says where something may be missing.
         for (const subject of event.subjects) {
           const [from, to] = [event.lastHeard, event.to].map((at) => new Date(at).toLocaleTimeString());
-          addLine(lists[subject], "gap", { line: `Messages between ${from} and ${to} may be missing.` });
+          addNote(lists[subject], `Messages between ${from} and ${to} may be missing.`);
         }
         break;
       case "slowConsumer":
@@ -143,11 +148,10 @@ async function main() {
     retryOnInitialConnect: true,
   });
   servePlayground(connection, credentials.key);
-  await Promise.all([
-    followConnection(connection, credentials),
-    readUpdates(connection),
-    readPlayground(connection, credentials.key),
-  ]);
+  const ended = (list) => (error) => addNote(list, `No more messages: ${error.message}.`);
+  readUpdates(connection).catch(ended(lists[UPDATES]));
+  readPlayground(connection, credentials.key).catch(ended(lists[SAID]));
+  await followConnection(connection, credentials);
 }
 
 main().catch((error) => {

@@ -119,7 +119,7 @@ async fn each_example_says_where_messages_may_be_missing() -> TestResult {
     stack.nats.start().await?;
     for tab in &tabs {
         tab.reaches(State::Connected, CONNECTED_WITHIN).await?;
-        for list in ["#updates > .gap", "#said > .gap"] {
+        for list in ["#updates > .note", "#said > .note"] {
             eventually(SHOWN_WITHIN, "a gap is told", async || {
                 let gaps = texts(tab, list).await?;
                 Ok(gaps.iter().any(|gap| gap.contains("may be missing")).then_some(()))
@@ -151,6 +151,28 @@ async fn each_example_says_what_is_refused_and_stays_connected() -> TestResult {
     for tab in &tabs {
         tab.click("#call-api").await?;
         complains(tab, "API was not reached").await?;
+        tab.reaches(State::Connected, Duration::ZERO).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_example_says_what_it_may_not_read_and_reads_the_rest() -> TestResult {
+    let subscribe = "subscribe = { allow = [\"com.scaling-ws.updates\", ";
+    let playground = format!("{subscribe}\"com.scaling-ws.playground.>\", ");
+    let setup = Setup::new().roles(playground, subscribe);
+    let stack = Stack::start_with_examples(setup).await?;
+    let browser = Browser::start().await?;
+    let tabs = open(&stack, &browser).await?;
+
+    stack.api.ping().await?;
+    for tab in &tabs {
+        eventually(SHOWN_WITHIN, "the refusal is told where messages would be", async || {
+            let notes = texts(tab, "#said > .note").await?;
+            Ok(notes.iter().any(|note| note.starts_with("No more messages")).then_some(()))
+        })
+        .await?;
+        tab.shows_updates(1, SHOWN_WITHIN).await?;
         tab.reaches(State::Connected, Duration::ZERO).await?;
     }
     Ok(())

@@ -101,9 +101,7 @@ fn List(id: &'static str, label: &'static str, class: &'static str, lines: Lines
     let row = move |(_, line)| {
         let (class, who, text) = match line {
             Line::Message { who, text } => (class, who, text),
-            Line::Gap { from, to } => {
-                ("gap", None, format!("Messages between {from} and {to} may be missing."))
-            }
+            Line::Note(text) => ("note", None, text),
         };
         view! {
             <li class=class>

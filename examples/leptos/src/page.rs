@@ -20,8 +20,8 @@ pub(crate) enum State {
 pub(crate) enum Line {
     /// A message, and who published it if that is told.
     Message { who: Option<String>, text: String },
-    /// Messages may be missing here.
-    Gap { from: String, to: String },
+    /// That messages are missing here, and why.
+    Note(String),
 }
 
 /// The newest lines, the newest first, each with a number of its own.

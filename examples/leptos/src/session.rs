@@ -76,8 +76,8 @@ pub(crate) async fn run(
     session.set(Some(Session { client, key: own.clone() }));
     future::join3(
         follow(page, events),
-        read(page, updates, page.updates, |_| None),
-        read(page, said, page.said, |subject| {
+        read(updates, page.updates, |_| None),
+        read(said, page.said, |subject| {
             let key = subject.split('.').nth_back(1)?;
             Some(if key == own { "you".to_owned() } else { format!("{key:.7}…") })
         }),
@@ -105,18 +105,13 @@ async fn first_grant(
     }
 }
 
-async fn read(
-    page: Page,
-    mut messages: Subscriber,
-    lines: Lines,
-    who: impl Fn(&str) -> Option<String>,
-) {
+async fn read(mut messages: Subscriber, lines: Lines, who: impl Fn(&str) -> Option<String>) {
     while let Some(message) = messages.next().await {
         let text = String::from_utf8_lossy(&message.payload).into_owned();
         lines.add(Line::Message { who: who(&message.subject), text });
     }
     if let Some(reason) = messages.end_reason() {
-        page.problem.set(format!("No more messages: {reason}. Reload the page."));
+        lines.add(Line::Note(format!("No more messages: {reason}.")));
     }
 }
 
@@ -136,7 +131,9 @@ async fn follow(page: Page, mut events: Events) {
             Event::Gap { last_heard, to, subscriptions, .. } => {
                 for one in subscriptions {
                     let lines = if one.subject == UPDATES { page.updates } else { page.said };
-                    lines.add(Line::Gap { from: clock(last_heard), to: clock(to) });
+                    let (from, to) = (clock(last_heard), clock(to));
+                    let note = format!("Messages between {from} and {to} may be missing.");
+                    lines.add(Line::Note(note));
                 }
             }
             Event::SlowConsumer { subject, .. } => page.problem.set(format!(

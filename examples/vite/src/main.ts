@@ -49,8 +49,8 @@ async function follow(connection: NatsConnection, credentials: Credentials): Pro
       case "gap":
         // NATS keeps nothing for who is away, so an honest page says where something may be missing.
         for (const subject of event.subjects) {
-          const line = `Messages between ${time(event.lastHeard)} and ${time(event.to)} may be missing.`;
-          page.addLine(subject === UPDATES ? page.updates : page.said, "gap", { line });
+          const list = subject === UPDATES ? page.updates : page.said;
+          page.addNote(list, `Messages between ${time(event.lastHeard)} and ${time(event.to)} may be missing.`);
         }
         break;
       case "slowConsumer":
@@ -100,11 +100,11 @@ async function main(): Promise<void> {
     retryOnInitialConnect: true,
   });
   servePlayground(connection, credentials.key);
-  await Promise.all([
-    follow(connection, credentials),
-    readUpdates(connection),
-    readPlayground(connection, credentials.key),
-  ]);
+  const ended = (list: HTMLOListElement) => (error: unknown) =>
+    page.addNote(list, `No more messages: ${words(error)}.`);
+  readUpdates(connection).catch(ended(page.updates));
+  readPlayground(connection, credentials.key).catch(ended(page.said));
+  await follow(connection, credentials);
 }
 
 main().catch((error: unknown) => {

@@ -30,6 +30,11 @@ export function showProblem(words = ""): void {
   problem.hidden = words === "";
 }
 
+/** Says in the list itself that messages are missing there, and why. */
+export function addNote(list: HTMLOListElement, line: string): void {
+  addLine(list, "note", { line });
+}
+
 /** Adds a line of parts, newest first. What comes from outside is text, never markup. */
 export function addLine(list: HTMLOListElement, name: string, parts: Record<string, string>): void {
   const item = document.createElement("li");
