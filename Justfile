@@ -37,10 +37,16 @@ page:
 package:
     @tools/package.sh
 
+# Build the examples into dist/examples; `API_PAGE_DIR=dist/examples just demo` serves them
+[group('dev')]
+examples:
+    @tools/examples.sh
+
 # Format all Rust code
 [group('dev')]
 fmt:
     cargo fmt --all
+    cargo fmt --manifest-path examples/leptos/Cargo.toml
 
 # Take the README's pictures of the page: light, dark and on a phone
 [group('dev')]
@@ -62,6 +68,7 @@ check: fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm do
 [group('check')]
 fmt-check:
     cargo fmt --all --check
+    cargo fmt --manifest-path examples/leptos/Cargo.toml --check
 
 # Lint the shell scripts
 [group('check')]
@@ -97,6 +104,7 @@ clippy:
 [group('check')]
 clippy-wasm:
     tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --package bench-wasm --package e2e-reader --lib --tests -- -D warnings
+    tools/wasm-cargo clippy --manifest-path examples/leptos/Cargo.toml --locked -- -D warnings
 
 # Build the documentation; a broken link is an error
 [group('check')]
@@ -112,7 +120,7 @@ conf-check:
 # Everything: all checks, all tests (the README's test command)
 [group('test')]
 test:
-    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser test-package e2e bench-instructions
+    @tools/test.sh setup-test fmt-check shellcheck deny proto-deps security-tests clippy clippy-wasm doc test-native page conf-check test-browser test-package examples e2e bench-instructions
 
 # Unit, property and integration tests outside the browser
 [group('test')]
@@ -131,7 +139,7 @@ test-package *name: package
 
 # End-to-end tests: nats-server, the API and Chromium, all real
 [group('test')]
-e2e: page
+e2e: page examples
     cargo build --package api
     cargo test --package e2e
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Finds what the project needs and installs what is missing, one line each.
-# usage: setup.sh demo|test
+# usage: setup.sh demo|examples|test
 #   demo: to build and run the page, the API and nats-server
+#   examples: that, and to build the examples
 #   test: that, and what the checks and browser tests need
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -199,7 +200,7 @@ browser_version() {
   done
 }
 
-# node and npm bring nats.js, with which the client is compared, and the TypeScript compiler.
+# node and npm bring nats.js, with which the client is compared, the TypeScript compiler, and Vite.
 setup_node() {
   local name version
   for name in node npm; do
@@ -248,6 +249,10 @@ setup_demo() {
 
 case ${1:-} in
   demo) setup_demo ;;
+  examples)
+    setup_demo
+    setup_node
+    ;;
   test)
     setup_demo
     setup_lints
@@ -258,5 +263,5 @@ case ${1:-} in
     setup_valgrind
     setup_nginx
     ;;
-  *) die "usage: setup.sh demo|test" ;;
+  *) die "usage: setup.sh demo|examples|test" ;;
 esac

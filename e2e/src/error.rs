@@ -35,6 +35,9 @@ pub enum Error {
     /// The page has not been built.
     #[error("{} is missing: run `just page` first", .0.display())]
     NoPage(PathBuf),
+    /// The examples have not been built.
+    #[error("{} is missing: run `just examples` first", .0.display())]
+    NoExamples(PathBuf),
     /// A program is missing, or the system refuses to run it.
     #[error("{name} cannot be started (`just setup-test` installs what is missing)")]
     Spawn {

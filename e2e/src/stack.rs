@@ -73,6 +73,20 @@ impl Stack {
         Ok((Self::start_with(&setup).await?, key))
     }
 
+    /// One whose API serves the examples in the place of the page, with other words of the setup.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::start_with`]; [`Error::NoExamples`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends and removes everything.
+    pub async fn start_with_examples(setup: Setup) -> Result<Self, Error> {
+        let folder = tree::examples()?.display().to_string();
+        Self::start_with(&setup.environment("API_PAGE_DIR", folder)).await
+    }
+
     /// Makes the keys and starts nothing.
     ///
     /// # Errors

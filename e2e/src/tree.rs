@@ -19,9 +19,18 @@ pub(crate) fn root() -> &'static Path {
 
 /// The built page.
 pub(crate) fn page() -> Result<PathBuf, Error> {
-    let page = root().join("dist/page");
-    let index = page.join("index.html");
-    if index.is_file() { Ok(page) } else { Err(Error::NoPage(index)) }
+    built(root().join("dist/page")).map_err(Error::NoPage)
+}
+
+/// The built examples.
+pub(crate) fn examples() -> Result<PathBuf, Error> {
+    built(root().join("dist/examples")).map_err(Error::NoExamples)
+}
+
+/// The folder, or which file it lacks.
+fn built(folder: PathBuf) -> Result<PathBuf, PathBuf> {
+    let index = folder.join("index.html");
+    if index.is_file() { Ok(folder) } else { Err(index) }
 }
 
 /// The API's program, built on first use beside the test that is running.
