@@ -95,10 +95,13 @@ fn table(text: &mut String, results: &Results, scenario: &str, Ratios { limit, r
         .filter(|column| contenders.iter().any(|name| spread(name, column.metric).is_some()))
         .collect();
     let mut titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
-    titles.push(format!("× {limit}"));
+    let limited = contenders.contains(&limit);
+    if limited {
+        titles.push(format!("× {limit}"));
+    }
     if let Some(rival) = rival {
         titles.push(format!("× {rival}"));
-        if columns.iter().any(|column| column.metric == "main_thread_us") {
+        if limited && columns.iter().any(|column| column.metric == "main_thread_us") {
             titles.push(format!("cost above {limit}, × {rival}"));
         }
     }
@@ -111,7 +114,8 @@ fn table(text: &mut String, results: &Results, scenario: &str, Ratios { limit, r
             Some(format!("{} ({}–{})", show(median), show(min), show(max)))
         });
         let compared = rival.map(|rival| [faster(contender, rival), above(contender, rival)]);
-        let ratios = [faster(contender, limit)].into_iter().chain(compared.into_iter().flatten());
+        let of_limit = limited.then(|| faster(contender, limit));
+        let ratios = of_limit.into_iter().chain(compared.into_iter().flatten());
         let ratios = ratios.map(|ratio| Some(format!("{:.2}", ratio?)));
         let row: Vec<String> = figures
             .chain(ratios)

@@ -7,6 +7,8 @@ mod plot;
 mod scenario;
 mod server;
 mod site;
+mod stored;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -120,9 +122,10 @@ fn shipped(page: &Path) -> Result<BTreeMap<String, u64>, Error> {
             Ok::<u64, Error>(sum + fs::metadata(&file).map_err(failed)?.len())
         })
     };
-    let ours = size(&["web_wasm_js_bg.wasm.br", "web_wasm_js.min.js.br"])?;
+    let ours = size(&["web_wasm_js_bg.wasm.br", "web-wasm-js.min.mjs.br"])?;
     Ok([
         ("nats.js (nats-core)".to_owned(), size(&["nats-core.min.mjs.br"])?),
+        ("nats.js (nats-core, jetstream, kv)".to_owned(), size(&["nats-js.min.mjs.br"])?),
         ("this project's client for JavaScript".to_owned(), ours),
     ]
     .into())
