@@ -9,8 +9,9 @@ use crate::error::Error;
 use crate::results::{Results, write};
 use crate::{browser, http, scale};
 
-/// Where the plot is kept, from the document on.
-const PLOT: &str = "docs/images/bench-browser.svg";
+/// Where the plot is kept, seen from the document.
+const PICTURES: &str = "docs/images";
+const PLOT: &str = "bench-browser.svg";
 
 /// How `bench report` is called.
 #[derive(Args, Clone, Debug)]
@@ -68,12 +69,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             }
             continue;
         };
-        let picture = plot.as_ref().map_or(String::new(), |_| format!("![The plot]({PLOT})\n\n"));
-        let text = replaced(&read(document)?, name, &format!("{picture}{report}"))?;
-        fs::write(document, text).map_err(Error::io(format!("write {}", document.display())))?;
+        let folder = document.parent().unwrap_or(Path::new(""));
+        let mut text = report;
         if let Some(plot) = plot {
-            write(document.parent().unwrap_or(Path::new("")), PLOT, &plot)?;
+            text = format!("![The plot]({PICTURES}/{PLOT})\n\n{text}");
+            write(&folder.join(PICTURES), PLOT, &plot)?;
         }
+        let text = replaced(&read(document)?, name, &text)?;
+        fs::write(document, text).map_err(Error::io(format!("write {}", document.display())))?;
     }
     Ok(())
 }
