@@ -168,6 +168,7 @@ bench-http *arguments: page
 # Tens of thousands of connections beside websocket servers; results go to target/bench
 [group('bench')]
 bench-scale *arguments: page
+    cargo build --package api
     cargo build --release --package api --package bench-stack
     target/release/bench-stack scale {{ arguments }}
 
@@ -177,6 +178,12 @@ bench-browser *arguments:
     @tools/bench-page.sh
     cargo build --release --package bench-stack
     target/release/bench-stack browser {{ arguments }}
+
+# Take the results of the last runs over into BENCHMARKS.md: of browser, http and scale, or some
+[group('bench')]
+bench-report *of:
+    cargo build --release --package bench-stack
+    target/release/bench-stack report {{ of }} --into BENCHMARKS.md
 
 # Does the protocol core take more instructions than it did? `--update` takes over what it takes now
 [group('bench')]

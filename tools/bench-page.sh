@@ -22,20 +22,22 @@ if ! cmp -s "$static/package.json" "$npm/package.json"; then
   }
 fi
 
-for crate in bench-wasm web-wasm-js; do
-  tools/wasm-cargo build --package "$crate" --lib --profile wasm-release
-  name=${crate//-/_}
-  module=$target_dir/wasm/$wasm_target/wasm-release/$name.wasm
-  if [[ ! -f $page/${name}_bg.wasm || $module -nt $page/${name}_bg.wasm ]]; then
-    wasm-bindgen "$module" --target web --no-typescript --remove-name-section \
-      --remove-producers-section --out-name "$name" --out-dir "$page"
-  fi
-done
+# What a page gets of the client for JavaScript is its package.
+tools/package.sh
+ln -sfn "$root/dist/npm/web-wasm-js" "$npm/node_modules/web-wasm-js"
 
-cp "$static"/*.mjs "$static"/*.html "$page/"
-cp "$static/nats-core.mjs" "$npm/"
-"$npm/node_modules/.bin/esbuild" "$npm/nats-core.mjs" --bundle --minify --format=esm \
-  --log-level=warning --outfile="$page/nats-core.min.mjs"
-"$npm/node_modules/.bin/esbuild" "$page/web_wasm_js.js" --bundle --minify --format=esm \
-  --log-level=warning --outfile="$page/web_wasm_js.min.js"
-node tools/brotli.mjs "$page"/{nats-core.min.mjs,web_wasm_js.min.js,web_wasm_js_bg.wasm}
+tools/wasm-cargo build --package bench-wasm --lib --profile wasm-release
+module=$target_dir/wasm/$wasm_target/wasm-release/bench_wasm.wasm
+if [[ ! -f $page/bench_wasm_bg.wasm || $module -nt $page/bench_wasm_bg.wasm ]]; then
+  wasm-bindgen "$module" --target web --no-typescript --remove-name-section \
+    --remove-producers-section --out-name bench_wasm --out-dir "$page"
+fi
+
+cp "$static"/*.mjs "$static"/*.html dist/npm/web-wasm-js/web_wasm_js_bg.wasm "$page/"
+for bundle in nats-core nats-js web-wasm-js; do
+  # Beside what it imports. Node's cryptography is asked for where there is no browser's only.
+  cp "$static/$bundle.mjs" "$npm/"
+  "$npm/node_modules/.bin/esbuild" "$npm/$bundle.mjs" --bundle --minify --format=esm \
+    --external:node:crypto --log-level=warning --outfile="$page/$bundle.min.mjs"
+done
+node tools/brotli.mjs "$page"/{nats-core,nats-js,web-wasm-js}.min.mjs "$page/web_wasm_js_bg.wasm"

@@ -2,7 +2,8 @@
 // library; the program loads it anew for the next.
 import { Stalls } from "./stalls.mjs";
 
-// Each module has `open(url)`, which connects, and `memory()`, the bytes of its WASM memory.
+// Each module has `open(url)`, which connects, and `memory()`, the bytes of its WASM memory; all but
+// the bare socket have `streams(url)`, which connects with what streams and buckets take.
 const libraries = {
   bare: () => import("./bare.mjs"),
   natsjs: () => import("./natsjs.mjs"),
@@ -39,6 +40,10 @@ globalThis.bench = {
     session = await library.open(url);
   },
 
+  async openStreams(url) {
+    session = await library.streams(url);
+  },
+
   close: () => session.close(),
 
   /** Subscribes; false if the library cannot receive in this way. */
@@ -69,6 +74,18 @@ globalThis.bench = {
     return { elapsed: performance.now() - began, stall: stalls.longest() };
   },
 
+  /** Publishes to a stream, one message after the other; how long each confirmation took. */
+  publishStored: async (subject, size, count) =>
+    Array.from(await session.publish(subject, size, count)),
+
+  /** Reads so much of a stream or a bucket in a way that the session has; how long it took. */
+  async read(how, name, count) {
+    stalls.reset();
+    const began = performance.now();
+    const bytes = await session[how](name, count);
+    return { bytes, elapsed: performance.now() - began, stall: stalls.longest() };
+  },
+
   /** Publishes messages and waits for the server's confirmation of each; the times. */
   publishFlushed: async (subject, size, count) =>
     Array.from(await session.publishFlushed(subject, size, count)),
@@ -77,7 +94,7 @@ globalThis.bench = {
   requests: async (subject, size, count) =>
     Array.from(await session.requests(subject, size, count)),
 
-  /** Asks so often, with so many questions on their way at a time; how long it took. */
+  /** Asks, or publishes to a stream, so often with so many on their way at a time; how long it took. */
   async pipelined(subject, size, count, window) {
     const began = performance.now();
     await session.pipelined(subject, size, count, window);

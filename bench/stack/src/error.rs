@@ -22,6 +22,14 @@ pub(crate) enum Error {
         /// What came instead.
         found: String,
     },
+    /// What is to be read could not be stored.
+    #[error("{what}")]
+    Store {
+        /// What was tried.
+        what: &'static str,
+        /// What nats-server says.
+        source: async_nats::Error,
+    },
     /// The page has not been built, or results can't be read or written.
     #[error("{what}")]
     Io {
@@ -36,6 +44,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// For `map_err` on what JetStream is asked.
+    pub(crate) fn store<E: Into<async_nats::Error>>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Store { what, source: source.into() }
+    }
+
     /// For `map_err` on files and sockets.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();

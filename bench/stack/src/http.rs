@@ -81,8 +81,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
             results.cells.push(Cell::new(&scenario, name, round, metrics));
         }
     }
-    let columns = table::Ratios { limit: "empty route", rival: None };
-    results.write(&options.out, "http", &table::markdown(&results, |_| columns))
+    results.write(&options.out, "http", &report(&results))
+}
+
+/// The table.
+pub(crate) fn report(results: &Results) -> String {
+    table::markdown(results, |_| table::Ratios { limit: "empty route", rival: None })
 }
 
 /// Starts this program once more, as the server that does nothing.

@@ -6,13 +6,13 @@ mod api;
 mod browser;
 mod error;
 mod http;
+mod report;
 mod results;
 mod scale;
 mod statistics;
 mod table;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -45,11 +45,8 @@ enum Command {
         /// Where to listen
         address: SocketAddr,
     },
-    /// Write the table and the plot of results that were measured before
-    Report {
-        /// The results, as `bench browser` wrote them
-        results: PathBuf,
-    },
+    /// Write tables and plot of results that were measured before
+    Report(report::Options),
 }
 
 #[tokio::main]
@@ -61,6 +58,6 @@ async fn main() -> Result<(), Error> {
         Command::Swarm(options) => scale::swarm::run(options).await,
         Command::Relay(options) => scale::relay::run(options).await,
         Command::ServeEmpty { address } => http::serve(address).await,
-        Command::Report { results } => browser::report(&results),
+        Command::Report(options) => report::run(&options),
     }
 }

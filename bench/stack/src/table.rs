@@ -95,10 +95,13 @@ fn table(text: &mut String, results: &Results, scenario: &str, Ratios { limit, r
         .filter(|column| contenders.iter().any(|name| spread(name, column.metric).is_some()))
         .collect();
     let mut titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
-    titles.push(format!("× {limit}"));
+    let limited = contenders.contains(&limit);
+    if limited {
+        titles.push(format!("× {limit}"));
+    }
     if let Some(rival) = rival {
         titles.push(format!("× {rival}"));
-        if columns.iter().any(|column| column.metric == "main_thread_us") {
+        if limited && columns.iter().any(|column| column.metric == "main_thread_us") {
             titles.push(format!("cost above {limit}, × {rival}"));
         }
     }
@@ -111,7 +114,8 @@ fn table(text: &mut String, results: &Results, scenario: &str, Ratios { limit, r
             Some(format!("{} ({}–{})", show(median), show(min), show(max)))
         });
         let compared = rival.map(|rival| [faster(contender, rival), above(contender, rival)]);
-        let ratios = [faster(contender, limit)].into_iter().chain(compared.into_iter().flatten());
+        let of_limit = limited.then(|| faster(contender, limit));
+        let ratios = of_limit.into_iter().chain(compared.into_iter().flatten());
         let ratios = ratios.map(|ratio| Some(format!("{:.2}", ratio?)));
         let row: Vec<String> = figures
             .chain(ratios)
@@ -161,6 +165,25 @@ fn megabytes(bytes: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::{Cell, Metrics};
+
+    #[test]
+    fn a_scenario_is_compared_with_those_who_took_part() {
+        let mut results = Results::new(1, 1.0);
+        for (scenario, contender, rate) in
+            [("a", "limit", 4.0), ("a", "rival", 2.0), ("b", "rival", 2.0), ("b", "ours", 3.0)]
+        {
+            let metrics = Metrics::default().with("per_second", rate);
+            results.cells.push(Cell::new(scenario, contender, 0, metrics));
+        }
+        let text = markdown(&results, |_| Ratios { limit: "limit", rival: Some("rival") });
+        let limited = "| | a second | × limit | × rival |\n|---|---:|---:|---:|\n\
+                       | limit | 4 (4–4) | 1.00 | 2.00 |\n| rival | 2 (2–2) | 0.50 | 1.00 |\n";
+        assert!(text.contains(&format!("### a\n\n{limited}")), "{text}");
+        let unlimited = "| | a second | × rival |\n|---|---:|---:|\n\
+                         | rival | 2 (2–2) | 1.00 |\n| ours | 3 (3–3) | 1.50 |\n";
+        assert!(text.contains(&format!("### b\n\n{unlimited}")), "{text}");
+    }
 
     #[test]
     fn figures_are_readable() {

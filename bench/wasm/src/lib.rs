@@ -1,10 +1,12 @@
-//! Consumers in Rust, for the browser benchmarks: the interface of `bench/page/like-natsjs.mjs`.
+//! Consumers in Rust, for the browser benchmarks: the interfaces of `bench/page/like-natsjs.mjs` and
+//! `bench/page/streams.mjs`.
 
 #![cfg(target_arch = "wasm32")]
 
 mod clock;
 mod counter;
 mod session;
+mod streams;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

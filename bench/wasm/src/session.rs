@@ -25,7 +25,7 @@ pub struct Session {
     burst: Function,
 }
 
-fn failed(error: impl Display) -> JsValue {
+pub(crate) fn failed(error: impl Display) -> JsValue {
     js_sys::Error::new(&error.to_string()).into()
 }
 
@@ -191,7 +191,7 @@ async fn stream(mut subscriber: Subscriber, counter: Counter) {
 }
 
 /// How long each of so many steps takes, one after the other, in milliseconds.
-async fn timed(
+pub(crate) async fn timed(
     count: usize,
     mut step: impl AsyncFnMut() -> Result<(), JsValue>,
 ) -> Result<Vec<f64>, JsValue> {

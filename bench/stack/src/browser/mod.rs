@@ -7,6 +7,8 @@ mod plot;
 mod scenario;
 mod server;
 mod site;
+mod stored;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +24,7 @@ use self::scenario::Scenario;
 use self::server::Server;
 use self::site::Site;
 use crate::error::Error;
-use crate::results::{Cell, Results, write as write_file};
+use crate::results::{Cell, Results, write};
 use crate::table::{self, Ratios};
 
 /// How `bench browser` is called.
@@ -92,23 +94,22 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
             }
         }
     }
-    write(&options.out, &results)
+    results.write(&options.out, "browser", &report(&results))?;
+    write(&options.out, "browser.svg", &plot(&results))
 }
 
-/// Writes table and plot of results that were measured before, beside them.
-pub(crate) fn report(results: &Path) -> Result<(), Error> {
-    let text = fs::read(results).map_err(Error::io(format!("read {}", results.display())))?;
-    write(results.parent().unwrap_or(Path::new(".")), &serde_json::from_slice(&text)?)
-}
-
-fn write(folder: &Path, results: &Results) -> Result<(), Error> {
-    let ratios = |scenario: &str| {
+/// The tables.
+pub(crate) fn report(results: &Results) -> String {
+    table::markdown(results, |scenario| {
         let [of_receivers, elsewhere] = RIVAL;
         let receives = scenario.starts_with("receive");
         Ratios { limit: BARE, rival: Some(if receives { of_receivers } else { elsewhere }) }
-    };
-    results.write(folder, "browser", &table::markdown(results, ratios))?;
-    write_file(folder, "browser.svg", &plot::svg(results))
+    })
+}
+
+/// The plot, as SVG.
+pub(crate) fn plot(results: &Results) -> String {
+    plot::svg(results)
 }
 
 /// How many bytes a page ships of each library, compressed.
@@ -120,9 +121,10 @@ fn shipped(page: &Path) -> Result<BTreeMap<String, u64>, Error> {
             Ok::<u64, Error>(sum + fs::metadata(&file).map_err(failed)?.len())
         })
     };
-    let ours = size(&["web_wasm_js_bg.wasm.br", "web_wasm_js.min.js.br"])?;
+    let ours = size(&["web_wasm_js_bg.wasm.br", "web-wasm-js.min.mjs.br"])?;
     Ok([
         ("nats.js (nats-core)".to_owned(), size(&["nats-core.min.mjs.br"])?),
+        ("nats.js (nats-core, jetstream, kv)".to_owned(), size(&["nats-js.min.mjs.br"])?),
         ("this project's client for JavaScript".to_owned(), ours),
     ]
     .into())

@@ -12,6 +12,8 @@ const ROW: f64 = 22.0;
 const BAR: f64 = 12.0;
 const HEAD: f64 = 34.0;
 const METRIC: &str = "main_thread_us";
+/// How the names of scenarios begin that receive.
+const RECEIVING: [&str; 4] = ["receive", "JetStream ordered", "JetStream consume", "KV watch"];
 
 /// For each scenario that receives, a bar for each contender, with a line from the smallest to the
 /// largest of all rounds.
@@ -19,7 +21,7 @@ pub(crate) fn svg(results: &Results) -> String {
     let mut body = String::new();
     let mut y = 28.0;
     for scenario in results.scenarios() {
-        if scenario.starts_with("receive") {
+        if RECEIVING.iter().any(|start| scenario.starts_with(start)) {
             y = chart(&mut body, results, scenario, y);
         }
     }

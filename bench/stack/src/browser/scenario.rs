@@ -7,6 +7,7 @@ use super::contender::Contender;
 use super::native::{Echo, feed};
 use super::page::{Page, Usage};
 use super::server::Server;
+use super::streams::{self, Streams};
 use crate::error::Error;
 use crate::results::Metrics;
 use crate::statistics::quantile;
@@ -26,14 +27,16 @@ pub(crate) enum Scenario {
     Pipelined,
     /// Loads the library, connects and closes.
     Connect,
+    /// Does something with a stream or a bucket.
+    Streams(Streams),
 }
 
 /// The sizes of payloads, in bytes.
 const SIZES: [usize; 4] = [16, 128, 1024, 16 * 1024];
 /// Of the messages whose latency counts more than their size.
-const SMALL: usize = 128;
+pub(super) const SMALL: usize = 128;
 /// How many questions are on their way at a time.
-const WINDOW: usize = 100;
+pub(super) const WINDOW: usize = 100;
 
 /// Everything that is measured.
 pub(crate) fn all() -> Vec<Scenario> {
@@ -41,36 +44,43 @@ pub(crate) fn all() -> Vec<Scenario> {
     let publish = SIZES.map(|size| Scenario::Publish { size });
     let rest =
         [Scenario::PublishFlushed, Scenario::Request, Scenario::Pipelined, Scenario::Connect];
-    receive.into_iter().chain(publish).chain(rest).collect()
+    let streams = streams::ALL.map(Scenario::Streams);
+    receive.into_iter().chain(publish).chain(rest).chain(streams).collect()
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = |size: usize| match size {
-            0..1024 => format!("{size} B"),
-            _ => format!("{} KiB", size / 1024),
-        };
         match *self {
-            Self::Receive { size: bytes } => write!(f, "receive {}", size(bytes)),
-            Self::Publish { size: bytes } => write!(f, "publish {}", size(bytes)),
+            Self::Receive { size } => write!(f, "receive {}", bytes(size)),
+            Self::Publish { size } => write!(f, "publish {}", bytes(size)),
             Self::PublishFlushed => f.write_str("publish and flush"),
             Self::Request => f.write_str("request"),
             Self::Pipelined => f.write_str("requests, pipelined"),
             Self::Connect => f.write_str("connect"),
+            Self::Streams(streams) => streams.fmt(f),
         }
     }
 }
 
+/// A size, for people.
+pub(super) fn bytes(size: usize) -> String {
+    match size {
+        0..1024 => format!("{size} B"),
+        _ => format!("{} KiB", size / 1024),
+    }
+}
+
+/// What came, and what it took, in milliseconds.
 #[derive(Deserialize)]
-struct Received {
-    bytes: f64,
-    elapsed: f64,
-    stall: f64,
+pub(super) struct Received {
+    pub(super) bytes: f64,
+    pub(super) elapsed: f64,
+    pub(super) stall: f64,
 }
 
 #[derive(Deserialize)]
-struct Elapsed {
-    elapsed: f64,
+pub(super) struct Elapsed {
+    pub(super) elapsed: f64,
     #[serde(default)]
     stall: Option<f64>,
 }
@@ -80,6 +90,7 @@ impl Scenario {
     pub(crate) fn name_of(self, contender: &Contender) -> Option<&'static str> {
         match self {
             Self::Receive { .. } => Some(contender.name),
+            Self::Streams(_) if contender.is_bare() => None,
             _ => contender.elsewhere,
         }
     }
@@ -96,6 +107,7 @@ impl Scenario {
             Self::PublishFlushed | Self::Request => 2_000.0,
             Self::Pipelined => 50_000.0,
             Self::Connect => 50.0,
+            Self::Streams(streams) => streams.count(),
         }
     }
 
@@ -109,6 +121,9 @@ impl Scenario {
     ) -> Result<Option<Metrics>, Error> {
         let count = (self.count() * scale).max(10.0) as u64;
         let loading: f64 = page.call("load", json!([contender.library])).await?;
+        if let Self::Streams(streams) = self {
+            return streams.measure(page, server, count).await.map(Some);
+        }
         if self == Self::Connect {
             // The first connections warm up.
             let url = server.websocket_url();
@@ -200,7 +215,7 @@ async fn publish(page: &Page<'_>, size: usize, count: u64) -> Result<Metrics, Er
 }
 
 /// What `count` messages took, altogether `elapsed` milliseconds.
-fn rates(count: u64, elapsed: f64, before: Usage, after: Usage) -> Metrics {
+pub(super) fn rates(count: u64, elapsed: f64, before: Usage, after: Usage) -> Metrics {
     let count = count as f64;
     Metrics::default()
         .with("per_second", count / elapsed * 1_000.0)
@@ -208,7 +223,7 @@ fn rates(count: u64, elapsed: f64, before: Usage, after: Usage) -> Metrics {
         .with("process_us", (after.process - before.process) / count * 1e6)
 }
 
-fn latencies(times: &[f64]) -> Metrics {
+pub(super) fn latencies(times: &[f64]) -> Metrics {
     Metrics::default()
         .with("p50_ms", quantile(times, 0.5).unwrap_or_default())
         .with("p99_ms", quantile(times, 0.99).unwrap_or_default())

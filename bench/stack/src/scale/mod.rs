@@ -75,8 +75,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
             }
         }
     }
-    let columns = table::Ratios { limit: Kind::Nats.name(), rival: None };
-    results.write(&options.out, "scale", &table::markdown(&results, |_| columns))
+    results.write(&options.out, "scale", &report(&results))
+}
+
+/// The tables.
+pub(crate) fn report(results: &Results) -> String {
+    table::markdown(results, |_| table::Ratios { limit: Kind::Nats.name(), rival: None })
 }
 
 /// One design with so many connections, from its start to its end.
