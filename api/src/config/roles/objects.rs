@@ -272,6 +272,7 @@ write = ["users/{{subject()}}/avatar"]
             ("public/>", "../>", "a segment is `*`"),
             ("public/>", "{{tag(team)}}/>", "the role has no channel \"team\""),
             ("write", "put", "there is no field \"put\"; known are bucket, read, write, delete"),
+            ("allow = [\"a\"]", "allow = [\"$O.files.>\"]", "with [[role.objects]]"),
             ("{ user = true }", "{ guest = true }", "who are nobody in particular"),
         ] {
             assert!(GOOD.contains(from), "{from:?}");
