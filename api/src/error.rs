@@ -4,6 +4,7 @@
 //! and never sent.
 
 mod code;
+mod objects;
 
 use std::{error::Error, fmt};
 
@@ -16,12 +17,12 @@ use tracing::{error, warn};
 use utoipa::ToSchema;
 
 pub use self::code::Code;
+pub(crate) use self::objects::object_not_found;
 use crate::{
     auth::AuthError,
     causes::Causes,
     limits::Limited,
     mint::MintError,
-    objects::{DeleteError, ObjectNameError, PutError, ReadError},
     publish::{MessageError, PublishError},
     revoke::{AdmitError, RevokeError},
     streams::{JetStreamError, StreamsNotReady},
@@ -203,94 +204,6 @@ impl From<MessageError> for Problem {
             ),
         }
         .caused_by(error)
-    }
-}
-
-/// The answer where there is no such object, or none for the caller.
-pub(crate) fn object_not_found() -> Problem {
-    Problem::new(Code::ObjectNotFound, "There is no such object, or not for this caller.")
-}
-
-fn precondition_failed() -> Problem {
-    Problem::new(Code::PreconditionFailed, "A precondition does not hold.")
-}
-
-fn overtaken() -> Problem {
-    Problem::new(Code::ObjectUnreadable, "Others keep replacing this object; nothing has changed.")
-}
-
-impl From<ObjectNameError> for Problem {
-    fn from(error: ObjectNameError) -> Self {
-        Self::new(
-            Code::InvalidObjectName,
-            "An object's name has segments of A-Z, a-z, 0-9, `.`, `_` and `-` with `/` between them, \
-             none of them `.` or `..`, and 255 bytes at most; nothing in it is escaped.",
-        )
-        .caused_by(error)
-    }
-}
-
-impl From<ReadError> for Problem {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::JetStream(_) => {
-                Self::new(Code::JetstreamUnavailable, "The bucket does not answer; try again.")
-            }
-            ReadError::Info(_) | ReadError::PieceMissing | ReadError::Assembly(_) => {
-                Self::new(Code::ObjectUnreadable, "The object is not what was stored.")
-            }
-        }
-        .caused_by(error)
-    }
-}
-
-impl From<PutError> for Problem {
-    fn from(error: PutError) -> Self {
-        match error {
-            PutError::Precondition => precondition_failed(),
-            PutError::TooLarge { .. } => {
-                Self::new(Code::ObjectTooLarge, "The object is larger than this bucket takes.")
-            }
-            PutError::TooSlow => {
-                Self::new(Code::RequestTimeout, "The object comes too slowly; nothing of it stays.")
-            }
-            PutError::Body(_) => {
-                Self::new(Code::IncompleteBody, "The body did not arrive whole.").caused_by(error)
-            }
-            PutError::Refused(_) => {
-                Self::new(Code::BucketRefused, "The bucket is full; nothing has changed.")
-                    .caused_by(error)
-            }
-            PutError::Overtaken => overtaken(),
-            PutError::Read(error) => error.into(),
-            PutError::Piece(_) => Self::new(
-                Code::JetstreamUnavailable,
-                "The bucket does not answer; nothing has changed. Try again.",
-            )
-            .caused_by(error),
-            PutError::Unconfirmed(_) => Self::new(
-                Code::ObjectUnconfirmed,
-                "Whether the object is stored cannot be told; look, or store it again.",
-            )
-            .caused_by(error),
-            PutError::Random(_) => Self::internal(error),
-        }
-    }
-}
-
-impl From<DeleteError> for Problem {
-    fn from(error: DeleteError) -> Self {
-        match error {
-            DeleteError::NotFound => object_not_found(),
-            DeleteError::Precondition => precondition_failed(),
-            DeleteError::Overtaken => overtaken(),
-            DeleteError::Read(error) => error.into(),
-            DeleteError::Unconfirmed(_) => Self::new(
-                Code::ObjectUnconfirmed,
-                "Whether the object is deleted cannot be told; delete it again.",
-            )
-            .caused_by(error),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -22,9 +22,7 @@ use crate::{
     error::{Code, Problem, object_not_found},
     middleware::body_limit::OBJECTS,
     mint::RolePolicy,
-    objects::{
-        Action, Meta, NewObject, ObjectGrant, ObjectName, Objects, OpenError, PutError, Work,
-    },
+    objects::{Action, Meta, NewObject, ObjectGrant, ObjectName, Objects, PutError, Work},
     revoke::Revoker,
 };
 
@@ -185,6 +183,7 @@ pub async fn get_object(
     State(issuer): State<Issuer>,
     State(revoker): State<Revoker>,
     State(objects): State<Objects>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -202,10 +201,13 @@ pub async fn get_object(
             [(header::ETAG, tag), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
+    let headers = described(&name, &meta);
+    if method == Method::HEAD {
+        return Ok((headers, Body::empty()).into_response());
+    }
     let room = objects.admit(Work::Download)?;
     let role = &asked.policy.role.name;
     info!(?identity, %role, bucket = asked.bucket, bytes = meta.size(), "gives an object");
-    let headers = described(&name, &meta);
     Ok((headers, Body::from_stream(store.read(&meta, room))).into_response())
 }
 
@@ -323,25 +325,6 @@ pub async fn delete_object(
 
 fn object_not_allowed() -> Problem {
     Problem::new(Code::ObjectNotAllowed, "The caller may not do that with this object.")
-}
-
-impl From<OpenError> for Problem {
-    fn from(error: OpenError) -> Self {
-        match error {
-            // A role has only buckets that are declared, and whoever has none of it got no further.
-            OpenError::NoBucket => object_not_found(),
-            OpenError::NotReady(error) => error.into(),
-            OpenError::NotConnected => {
-                Self::new(Code::NatsUnavailable, "NATS cannot be reached; nothing has changed.")
-                    .caused_by(error)
-            }
-            OpenError::Busy => Self::new(
-                Code::TooManyTransfers,
-                "As many objects are on their way as there is room for; try again.",
-            )
-            .caused_by(error),
-        }
-    }
 }
 
 /// What is asked for, besides the object.

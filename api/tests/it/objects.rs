@@ -16,6 +16,7 @@ use crate::{
     issuer::{Issuer, Key, now, with},
     metrics::{assert_lines, scrape, with_metrics},
     nats::Nats,
+    openapi::check,
     service::{Api, Options, problem},
     wait::until,
 };
@@ -320,6 +321,45 @@ async fn what_is_cut_short_leaves_no_trace_and_what_was_there_before() {
 }
 
 #[tokio::test]
+async fn what_is_on_its_way_when_nats_goes_is_refused_and_taken_away_when_it_is_back() {
+    let mut files = Files::start().await;
+    let head = "Content-Length: 600000";
+    let mut stream = put_in_part(&files, "files/public/a", head, &bytes(300_000)).await;
+    until("pieces are stored", || async { (files.messages().await > 0).then_some(()) }).await;
+    files.nats.kill();
+    stream.write_all(&bytes(300_000)).await.unwrap();
+    assert_eq!(status(stream).await, 503);
+    files.nats.start().await;
+    files.insider = Insider::connect(&files.nats).await;
+    files.until_messages(0).await;
+    files.api.until_status("/readyz", 200).await;
+    assert_eq!(files.put("files/public/a", &files.back_end, "again").await.status(), 201);
+}
+
+#[tokio::test]
+async fn the_answers_are_as_described() {
+    let files = Files::start().await;
+    let document: Value = files.api.get("/openapi.json").await.json().await.unwrap();
+    let (list, object) = ("/v1/objects/{bucket}", "/v1/objects/{bucket}/{name}");
+    for status in [201, 200] {
+        let put = files.put("files/public/a", &files.back_end, "x").await;
+        assert_eq!(put.status(), status);
+        check(&document, "put", object, put).await;
+    }
+    for path in ["files", "files?after=0", "files?x", "nothing"] {
+        check(&document, "get", list, files.get(path, &files.back_end).await).await;
+    }
+    for path in ["files/nothing", "files/%", "files/public/a?role=x"] {
+        check(&document, "get", object, files.get(path, "").await).await;
+        check(&document, "put", object, files.put(path, "", "x").await).await;
+        check(&document, "delete", object, files.delete(path, "").await).await;
+    }
+    let unless = files.call(Method::PUT, "files/public/a", &files.back_end);
+    let put = unless.header(header::IF_NONE_MATCH, "*").body("x").send().await.unwrap();
+    check(&document, "put", object, put).await;
+}
+
+#[tokio::test]
 async fn what_trickles_in_is_given_up() {
     let options =
         Options::default().edit("request_timeout_ms = 10000", "request_timeout_ms = 1000");
@@ -395,12 +435,14 @@ async fn objects_are_counted_and_their_names_are_in_no_log() {
     assert_eq!(files.get(path, "").await.bytes().await.unwrap().len(), 1000);
     assert_eq!(files.call(Method::HEAD, path, "").send().await.unwrap().status(), 200);
     files.get("files/people/secret-name/x", "").await;
-    until("all is counted", || async {
-        scrape(&files.api, port).await.contains("result=\"cut_short\"} 1").then_some(())
+    let got = until("all is counted", || async {
+        let text = scrape(&files.api, port).await;
+        text.contains("direction=\"out\",result=\"whole\"} 1").then_some(text)
     })
     .await;
+    assert!(!got.contains("cut_short"), "{got}");
     assert_lines(
-        &scrape(&files.api, port).await,
+        &got,
         &[
             "api_object_transfers_total{bucket=\"files\",direction=\"in\",result=\"whole\"} 1",
             "api_object_transfers_total{bucket=\"files\",direction=\"out\",result=\"whole\"} 1",

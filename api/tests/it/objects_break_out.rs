@@ -1,7 +1,5 @@
 //! What nobody gets at who may have some of a bucket's objects.
 
-use std::fs;
-
 use nkeys::KeyPair;
 use reqwest::{Method, Response, header};
 use serde_json::json;
@@ -13,7 +11,7 @@ use tokio::{
 use crate::{
     client::Client,
     nats::Nats,
-    objects::{Files, names},
+    objects::{Files, bytes, names},
     service::{Api, Options, problem},
     user::User,
 };
@@ -292,22 +290,22 @@ async fn the_apis_own_user_keeps_declared_buckets_and_no_others() {
     }
 }
 
-#[tokio::test]
-async fn who_declares_a_bucket_later_is_told_to_apply_it() {
-    let nats = Nats::running().await;
-    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/objects.toml");
-    let text = fs::read_to_string(template).unwrap();
-    let bucket = &text[text.find("[[object_bucket]]").unwrap()..text.find("# Anybody.").unwrap()];
-    nats.edit_roles("# Anybody. Watches", &format!("{bucket}\n# Anybody. Watches"));
+/// Adds a bucket to the roles we ship, which guests may do all with.
+fn declare(nats: &Nats, replicas: usize) {
+    let bucket = format!(
+        "[[object_bucket]]\nname = \"files\"\nstorage = \"memory\"\nreplicas = {replicas}\n\
+         max_bytes = 10000000\nmax_object_bytes = 1000000\n\n"
+    );
+    nats.edit_roles("# Anybody. Watches", &format!("{bucket}# Anybody. Watches"));
     nats.edit_roles(
         "# The same for a few seconds",
-        "[[role.objects]]\nbucket = \"files\"\nread = [\"public/>\"]\n\n# The same for a few seconds",
+        "[[role.objects]]\nbucket = \"files\"\nread = [\">\"]\nwrite = [\">\"]\ndelete = [\">\"]\n\n\
+         # The same for a few seconds",
     );
-    let dir = tempfile::tempdir().unwrap();
-    let output = crate::service::command(&nats, dir.path(), &Options::default()).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("`api roles apply` adds it"), "{said}");
+}
 
+/// Runs `api roles apply`.
+fn apply(nats: &Nats) {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_api"))
         .args(["roles", "apply", "--dir"])
         .arg(nats.keys_dir())
@@ -317,6 +315,37 @@ async fn who_declares_a_bucket_later_is_told_to_apply_it() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && said.contains("$O.files.C.>"), "{said}");
+}
+
+#[tokio::test]
+async fn whoever_has_been_told_that_an_object_is_stored_finds_it_in_a_cluster_too() {
+    let nodes = Nats::cluster::<3>().await;
+    declare(&nodes[0], 3);
+    apply(&nodes[0]);
+    let api = Api::ready(&nodes[0]).await;
+    let url = api.url("/v1/objects/files/a");
+    for n in 0..20 {
+        let content = bytes(100_000 + n);
+        let put = api.http.put(&url).body(content.clone()).send().await.unwrap();
+        assert!(put.status().is_success(), "{}", api.log());
+        let got = api.http.get(&url).send().await.unwrap();
+        assert_eq!(got.status(), 200, "{}", api.log());
+        assert!(got.bytes().await.unwrap() == content, "{n}");
+    }
+    assert_eq!(api.http.delete(&url).send().await.unwrap().status(), 204);
+    assert_eq!(api.http.get(&url).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn who_declares_a_bucket_later_is_told_to_apply_it() {
+    let nats = Nats::running().await;
+    declare(&nats, 1);
+    let dir = tempfile::tempdir().unwrap();
+    let output = crate::service::command(&nats, dir.path(), &Options::default()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("`api roles apply` adds it"), "{said}");
+
+    apply(&nats);
     let api = Api::ready(&nats).await;
     let response = api.get("/v1/objects/files").await;
     assert_eq!(response.status(), 200, "{}", api.log());

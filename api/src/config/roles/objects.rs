@@ -300,6 +300,7 @@ write = ["users/{{subject()}}/avatar"]
     fn what_many_may_write_over_is_warned_of() {
         let warnings = |text: &str| read::file(text).unwrap().1;
         assert_eq!(warnings(GOOD), []);
+        assert_eq!(warnings(include_str!("../../../templates/objects.toml")), []);
         let shared = GOOD.replace("users/{{subject()}}/avatar\"]", "public/*\"]");
         let warnings = warnings(&shared);
         assert!(warnings[0].problem.contains("\"public/*\" lets every holder"), "{}", warnings[0]);
