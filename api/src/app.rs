@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustls::pki_types::{
@@ -31,6 +32,7 @@ use crate::{
     limits::{AddressSource, RateLimits},
     middleware::{body_limit::BodyLimits, security_headers::content_security_policy},
     mint::{CallerRule, Role, Roles},
+    objects::Objects,
     presence::{Presence, listener::SUBJECTS},
     publish::{Connection, ConnectionSettings, Publisher},
     revoke::{BanFileError, BanList, Kicker, Revoker, Signer, revoker::Means, warden},
@@ -44,6 +46,9 @@ use crate::{
 
 /// Connections at once to the listener for Prometheus: one, some spare, and people who look.
 const MAX_METRICS_CONNECTIONS: usize = 16;
+
+/// How long the pieces of objects that did not come whole may take to be taken away at the end.
+const SWEEP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The service could not start.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +92,14 @@ pub enum AppError {
         /// What it has to be allowed.
         subject: String,
     },
+    /// The service's user is from a time before a bucket of objects was declared.
+    #[error(
+        "service.creds does not allow {subject}, which objects take; `api roles apply` adds it"
+    )]
+    ObjectRights {
+        /// What it has to be allowed.
+        subject: String,
+    },
     /// The authority of NATS's certificates cannot be read, or the file holds no certificate.
     #[error("nats.ca_file {} cannot be used", path.display())]
     Authority {
@@ -111,6 +124,7 @@ pub struct App {
     nats: JoinHandle<()>,
     callout: Option<JoinHandle<()>>,
     streams_refused: oneshot::Receiver<StreamsError>,
+    objects: Objects,
 }
 
 impl App {
@@ -122,6 +136,7 @@ impl App {
     /// * [`AppError::Keys`]: a key file is missing, unreadable, malformed or too open.
     /// * [`AppError::Bans`]: the bans are unreadable, malformed, too open, or another process's.
     /// * [`AppError::PresenceRights`]: a key file is too old for presence.
+    /// * [`AppError::ObjectRights`]: the service's user is from before objects were declared.
     /// * [`AppError::Listen`]: the address cannot be bound.
     /// * [`AppError::Authority`]: `nats.ca_file` holds no certificate.
     /// * [`AppError::Policy`]: the websocket URLs make no header.
@@ -186,7 +201,18 @@ impl App {
         };
         let (connection, nats) = Connection::spawn(settings, stop.child_token());
         let (streams, streams_refused) =
-            Streams::spawn(declared, &all_roles, connection.clone(), stop.child_token());
+            Streams::spawn(declared.clone(), &all_roles, connection.clone(), stop.child_token());
+        let objects = Objects::new(
+            &declared,
+            connection.clone(),
+            streams.clone(),
+            metrics.clone(),
+            config.http.request_timeout(),
+            stop.child_token(),
+        );
+        if let Some(subject) = objects.missing_right() {
+            return Err(AppError::ObjectRights { subject });
+        }
         // Its end is not waited for: what it has sent has been answered, and the rest is watching.
         let system = system.map(|(credentials, account)| {
             let settings = ConnectionSettings {
@@ -234,6 +260,7 @@ impl App {
             authenticator,
             revoker,
             streams,
+            objects: objects.clone(),
             presence,
             limits,
             addresses: AddressSource::new(
@@ -277,6 +304,7 @@ impl App {
             nats,
             callout,
             streams_refused,
+            objects,
         })
     }
 
@@ -327,6 +355,7 @@ impl App {
             tokio::spawn(server::serve(listener, router, settings, self.stop.clone()));
         }
         let ((), stopped) = tokio::join!(serving, stopping);
+        self.objects.finish(SWEEP_DEADLINE).await;
         // Only now: requests in flight may still publish until here.
         self.stop.cancel();
         if let Err(error) = self.nats.await {

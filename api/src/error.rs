@@ -4,6 +4,7 @@
 //! and never sent.
 
 mod code;
+mod objects;
 
 use std::{error::Error, fmt};
 
@@ -16,6 +17,7 @@ use tracing::{error, warn};
 use utoipa::ToSchema;
 
 pub use self::code::Code;
+pub(crate) use self::objects::object_not_found;
 use crate::{
     auth::AuthError,
     causes::Causes,

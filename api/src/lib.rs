@@ -23,6 +23,7 @@ pub mod keys;
 pub mod limits;
 pub mod middleware;
 pub mod mint;
+pub mod objects;
 pub mod presence;
 pub mod provision;
 pub mod publish;

@@ -27,6 +27,7 @@ use crate::{
         security_headers::security_headers,
         timeout::timeout,
     },
+    objects::Objects,
     presence::Presence,
     publish::Publisher,
     revoke::Revoker,
@@ -34,6 +35,7 @@ use crate::{
         credentials::{Issuer, credentials},
         health::{healthz, readyz},
         metrics::metrics,
+        objects::{delete_object, get_object, list_objects, put_object},
         openapi::openapi,
         page::page,
         permissions::permissions,
@@ -65,6 +67,8 @@ pub struct AppState {
     pub revoker: Revoker,
     /// What some roles rest on.
     pub streams: Streams,
+    /// Keeps objects.
+    pub objects: Objects,
     /// Knows who is there.
     pub presence: Presence,
     /// Bounds how often.
@@ -93,6 +97,7 @@ parts_of_state! {
     authenticator: Authenticator,
     revoker: Revoker,
     streams: Streams,
+    objects: Objects,
     presence: Presence,
     limits: RateLimits,
     addresses: AddressSource,
@@ -125,6 +130,11 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
         .route("/ping", post(ping))
         .route("/v1/credentials", post(credentials))
         .route("/v1/permissions", get(permissions))
+        .route("/v1/objects/{bucket}", get(list_objects))
+        .route(
+            "/v1/objects/{bucket}/{*name}",
+            get(get_object).put(put_object).delete(delete_object),
+        )
         .route("/v1/presence/{channel}", get(presence))
         .route(PUBLISH, post(publish).layer(DefaultBodyLimit::max(usize_of(limits.publish))))
         .route("/v1/revoke", post(revoke))
@@ -185,9 +195,14 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
     (!origins.is_empty()).then(|| {
         CorsLayer::new()
             .allow_origin(origins)
-            .allow_methods([Method::POST])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-            .expose_headers([header::RETRY_AFTER, REQUEST_ID])
+            .allow_methods([Method::POST, Method::PUT, Method::DELETE])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                header::IF_MATCH,
+                header::IF_NONE_MATCH,
+            ])
+            .expose_headers([header::ETAG, header::RETRY_AFTER, REQUEST_ID])
             .max_age(PREFLIGHT_MAX_AGE)
     })
 }

@@ -68,6 +68,24 @@ pub enum Code {
     NoStream,
     /// The stream did not store the message.
     StreamRefused,
+    /// The name is none that an object can have.
+    InvalidObjectName,
+    /// The caller's role does not allow that with this object.
+    ObjectNotAllowed,
+    /// There is no such object, or not for this caller.
+    ObjectNotFound,
+    /// The object is larger than its bucket takes.
+    ObjectTooLarge,
+    /// A precondition of the request does not hold.
+    PreconditionFailed,
+    /// The bucket did not take the object: it is full.
+    BucketRefused,
+    /// The object is not what was stored, or is being replaced again and again.
+    ObjectUnreadable,
+    /// Whether the object is stored, or deleted, cannot be told.
+    ObjectUnconfirmed,
+    /// There is no room for another transfer.
+    TooManyTransfers,
     /// There is no connection to NATS; nothing was sent.
     NatsUnavailable,
     /// A stream or bucket that the rights asked for rest on is not known to be right.
@@ -114,6 +132,15 @@ impl Code {
             Self::PayloadTooLarge => "payload_too_large",
             Self::NoStream => "no_stream",
             Self::StreamRefused => "stream_refused",
+            Self::InvalidObjectName => "invalid_object_name",
+            Self::ObjectNotAllowed => "object_not_allowed",
+            Self::ObjectNotFound => "object_not_found",
+            Self::ObjectTooLarge => "object_too_large",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::BucketRefused => "bucket_refused",
+            Self::ObjectUnreadable => "object_unreadable",
+            Self::ObjectUnconfirmed => "object_unconfirmed",
+            Self::TooManyTransfers => "too_many_transfers",
             Self::NatsUnavailable => "nats_unavailable",
             Self::JetstreamUnavailable => "jetstream_unavailable",
             Self::PublishUnconfirmed => "publish_unconfirmed",
@@ -133,27 +160,36 @@ impl Code {
             | Self::InvalidHeader
             | Self::InvalidMsgId
             | Self::InvalidPayload
+            | Self::InvalidObjectName
             | Self::IncompleteBody => StatusCode::BAD_REQUEST,
             Self::InvalidRequest | Self::CredentialTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge | Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge | Self::PayloadTooLarge | Self::ObjectTooLarge => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NotFound | Self::PageNotBuilt | Self::NoStream => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::PageNotBuilt | Self::NoStream | Self::ObjectNotFound => {
+                StatusCode::NOT_FOUND
+            }
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::OriginNotAllowed
             | Self::RoleNotAllowed
             | Self::ChannelNotAllowed
             | Self::SubjectNotAllowed
+            | Self::ObjectNotAllowed
             | Self::Banned
             | Self::RevokeNotAllowed => StatusCode::FORBIDDEN,
             Self::AuthenticationRequired | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NatsUnavailable
             | Self::JetstreamUnavailable
+            | Self::TooManyTransfers
             | Self::IssuerUnavailable
             | Self::RevokeIncomplete => StatusCode::SERVICE_UNAVAILABLE,
-            Self::StreamRefused => StatusCode::BAD_GATEWAY,
-            Self::PublishUnconfirmed => StatusCode::GATEWAY_TIMEOUT,
+            Self::StreamRefused | Self::ObjectUnreadable => StatusCode::BAD_GATEWAY,
+            Self::BucketRefused => StatusCode::INSUFFICIENT_STORAGE,
+            Self::PublishUnconfirmed | Self::ObjectUnconfirmed => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -171,6 +207,7 @@ impl Code {
             )),
             Self::NatsUnavailable
             | Self::JetstreamUnavailable
+            | Self::TooManyTransfers
             | Self::IssuerUnavailable
             | Self::RevokeIncomplete => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,

@@ -4,7 +4,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::header,
+    http::{Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -13,6 +13,15 @@ use crate::extract::too_large;
 
 /// The one route with bodies of another size.
 pub const PUBLISH: &str = "/v1/publish";
+/// What the paths of objects begin with.
+pub const OBJECTS: &str = "/v1/objects/";
+
+/// Whether the body is an object. Those are bounded by their buckets, in size and in time, while they
+/// are read.
+#[must_use]
+pub fn is_upload(request: &Request) -> bool {
+    *request.method() == Method::PUT && request.uri().path().starts_with(OBJECTS)
+}
 
 /// Largest bodies in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +42,7 @@ impl BodyLimits {
     }
 }
 
-/// Answers 413 when `Content-Length` is above the limit.
+/// Answers 413 when `Content-Length` is above the limit, unless the body is an object.
 pub async fn body_limit(
     State(limits): State<BodyLimits>,
     request: Request,
@@ -45,7 +54,7 @@ pub async fn body_limit(
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit) {
+    if announced.is_some_and(|length| length > limit) && !is_upload(&request) {
         return too_large().into_response();
     }
     next.run(request).await

@@ -36,7 +36,8 @@ pub fn content_security_policy(
     ))
 }
 
-/// Adds the headers to every response.
+/// Adds the headers to every response. One that has a policy of its own keeps it, which is stricter:
+/// that of an object.
 pub async fn security_headers(
     State(policy): State<HeaderValue>,
     request: Request,
@@ -44,7 +45,7 @@ pub async fn security_headers(
 ) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     auth::Identity,
     claims::{AccountKey, AccountPair, Permission, UserKey},
+    objects::{ObjectGrant, Owner},
 };
 
 /// How tokens of one role are made.
@@ -58,6 +59,22 @@ impl RolePolicy {
             publish: resolve(&template.publish, nkey, &channels),
             subscribe: resolve(&template.subscribe, nkey, &channels),
         })
+    }
+
+    /// What the caller may do with the objects of a bucket, with these channels. `None` if the role
+    /// gives nothing of it, as of a bucket that does not exist.
+    ///
+    /// # Errors
+    /// As [`RolePolicy::grant`].
+    pub fn objects(
+        &self,
+        identity: &Identity,
+        bucket: &str,
+        channels: &[impl AsRef<str>],
+    ) -> Result<Option<ObjectGrant<'_>>, ChannelError> {
+        let channels = channel::grant(&self.role.channels, identity, channels)?;
+        let rights = self.role.objects.iter().find(|rights| rights.bucket == bucket);
+        Ok(rights.map(|rights| ObjectGrant::new(rights, Owner::of(identity), channels)))
     }
 }
 
@@ -149,6 +166,7 @@ pub(super) mod testing {
             ttl: Duration::from_secs(900),
             channels: vec![ChannelKind { name: "room".into(), values: AllowedValues::Any, max: 4 }],
             consumers: Vec::new(),
+            objects: Vec::new(),
             template: UserTemplate {
                 publish: Permission::only(["rooms.{{tag(room)}}.chat.{{subject()}}"]),
                 subscribe: Permission::only([

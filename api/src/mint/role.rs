@@ -12,6 +12,7 @@ use super::{
 use crate::{
     auth::Identity,
     claims::{ConnectionType, Permission, UserTemplate, subject::overlap},
+    objects::ObjectRights,
 };
 
 /// Longest name of a role. Names are part of file names and of each token's own name.
@@ -79,6 +80,8 @@ pub struct Role {
     pub channels: Vec<ChannelKind>,
     /// What holders are sent from streams.
     pub consumers: Vec<ConsumerTemplate>,
+    /// What they may have of object buckets, by calls to this service.
+    pub objects: Vec<ObjectRights>,
     /// Rights and limits, as the account's JWT holds them.
     pub template: UserTemplate,
 }

@@ -5,7 +5,7 @@ use crate::{
     claims::{ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserKey, UserPair},
     keys::ServiceCredentials,
     mint::{CallerRule, Role},
-    streams::DeclaredStream,
+    streams::{DeclaredStream, Kind},
 };
 
 /// What `serve` publishes in its own name.
@@ -37,7 +37,8 @@ pub(super) fn credentials(
 /// Its own subjects, and those that a back end may have it publish. Which back end may have it
 /// publish which of them is decided by each one's role before anything is sent. Of JetStream, what
 /// makes and checks the streams that the roles file declares, each by its name, and makes and deletes
-/// their consumers; never what deletes or empties a stream.
+/// their consumers; never what deletes or empties a stream. Of a bucket of objects it may do all that
+/// keeping them takes, which emptying it is part of: nobody else may, who is not a back end.
 pub(super) fn publish(roles: &[Role], streams: &[DeclaredStream]) -> Permission {
     let mut subjects = vec![OWN_SUBJECTS.to_owned(), PRESENCE.to_owned()];
     let for_back_ends = roles
@@ -55,6 +56,13 @@ pub(super) fn publish(roles: &[Role], streams: &[DeclaredStream]) -> Permission 
         subjects.extend(
             ["INFO", "CREATE", "UPDATE"].map(|what| format!("$JS.API.STREAM.{what}.{name}")),
         );
+        if matches!(stream.kind, Kind::Objects { .. }) {
+            subjects.extend(stream.subjects.iter().cloned());
+            subjects.extend(
+                ["STREAM.MSG.GET", "STREAM.PURGE", "DIRECT.GET"]
+                    .map(|what| format!("$JS.API.{what}.{name}")),
+            );
+        }
     }
     let mut consumed: Vec<&String> =
         roles.iter().flat_map(|role| &role.consumers).map(|consumer| &consumer.stream).collect();

@@ -41,7 +41,7 @@ struct Answer {
 }
 
 /// Reads a stream's answer.
-pub(super) fn read(answer: &[u8]) -> Result<Result<Stored, StreamError>, NotOfAStream> {
+pub(crate) fn read(answer: &[u8]) -> Result<Result<Stored, StreamError>, NotOfAStream> {
     match serde_json::from_slice(answer) {
         Ok(Answer { error: Some(error), .. }) => Ok(Err(error)),
         Ok(Answer { stream: Some(stream), seq: Some(sequence), duplicate, .. }) => {

@@ -3,6 +3,8 @@
 pub mod credentials;
 pub mod health;
 pub mod metrics;
+mod object_headers;
+pub mod objects;
 pub mod openapi;
 pub mod page;
 pub mod permissions;

@@ -15,7 +15,7 @@ use utoipa::{
     },
 };
 
-use super::{credentials, health, permissions, ping, presence, publish, revoke, session};
+use super::{credentials, health, objects, permissions, ping, presence, publish, revoke, session};
 use crate::error::{Body, Code, PROBLEM_JSON};
 
 /// The description of itself.
@@ -37,6 +37,10 @@ pub async fn openapi() -> impl IntoResponse {
         publish::publish,
         permissions::permissions,
         presence::presence,
+        objects::list_objects,
+        objects::get_object,
+        objects::put_object,
+        objects::delete_object,
         revoke::revoke,
         session::begin_session,
         session::end_session,
@@ -81,6 +85,38 @@ const PRESENCE: [Code; 7] = [
     Code::ChannelNotAllowed,
     Code::NatsUnavailable,
 ];
+/// Why nothing is done with objects, whatever was to be done.
+const OBJECTS: [Code; 9] = [
+    Code::Banned,
+    Code::RoleNotAllowed,
+    Code::InvalidChannel,
+    Code::ChannelNotAllowed,
+    Code::CredentialTooLarge,
+    Code::InvalidQuery,
+    Code::NatsUnavailable,
+    Code::JetstreamUnavailable,
+    Code::TooManyTransfers,
+];
+/// Why an object is not given.
+const OBJECT: [Code; 4] = [
+    Code::InvalidObjectName,
+    Code::ObjectNotFound,
+    Code::PreconditionFailed,
+    Code::ObjectUnreadable,
+];
+/// Why an object is not put.
+const PUT: [Code; 8] = [
+    Code::InvalidObjectName,
+    Code::ObjectNotAllowed,
+    Code::PreconditionFailed,
+    Code::ObjectTooLarge,
+    Code::IncompleteBody,
+    Code::BucketRefused,
+    Code::ObjectUnreadable,
+    Code::ObjectUnconfirmed,
+];
+/// Why an object is not deleted, beside what goes for giving it.
+const DELETE: [Code; 2] = [Code::ObjectNotAllowed, Code::ObjectUnconfirmed];
 /// Why nobody is banned, or not wholly.
 const REVOKES: [Code; 3] = [Code::RevokeNotAllowed, Code::InvalidNkey, Code::RevokeIncomplete];
 /// Why something is not known to be published.
@@ -121,6 +157,12 @@ fn problems(method: &Method, path: &str) -> Vec<Code> {
         "/v1/publish" => &[&CALLS, &BODIES, &MESSAGES, &PUBLISHES],
         "/v1/permissions" => &[&CALLS, &ROLES, &[Code::InvalidQuery, Code::InvalidSubject]],
         "/v1/presence/{channel}" => &[&CALLS, &PRESENCE],
+        "/v1/objects/{bucket}" => &[&CALLS, &OBJECTS, &[Code::ObjectNotFound]],
+        "/v1/objects/{bucket}/{name}" => match *method {
+            Method::PUT => &[&CALLS, &OBJECTS, &PUT],
+            Method::DELETE => &[&CALLS, &OBJECTS, &OBJECT, &DELETE],
+            _ => &[&CALLS, &OBJECTS, &OBJECT],
+        },
         "/readyz" => &[&[Code::NatsUnavailable]],
         _ => &[],
     };
@@ -135,6 +177,7 @@ pub fn document() -> openapi::OpenApi {
         let operations = [
             (Method::GET, &mut item.get),
             (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
             (Method::DELETE, &mut item.delete),
         ];
         for (method, operation) in operations {
@@ -192,6 +235,8 @@ mod tests {
             // It is on a listener of its own, and no JSON.
             .filter(|path| *path != "/metrics" && *path != "/")
             .collect();
+        // Where the router has `{*name}`, slashes and all.
+        routes.push("/v1/objects/{bucket}/{name}");
         routes.push(crate::middleware::body_limit::PUBLISH);
         routes.sort_unstable();
         routes.dedup();

@@ -11,6 +11,11 @@ pub enum Kind {
     Bucket,
     /// Messages in order.
     Stream,
+    /// An object store (ADR-20).
+    Objects {
+        /// Bytes of one object at most, which this service sees to and not the stream.
+        max_object_bytes: u64,
+    },
 }
 
 /// Where a stream keeps its messages.
@@ -25,7 +30,7 @@ pub enum Storage {
 /// A stream that is to be there, with nothing switched on that a publisher could use against others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredStream {
-    /// Its name; that of a bucket begins with `KV_`.
+    /// Its name; that of a bucket begins with `KV_`, and that of an object bucket with `OBJ_`.
     pub name: String,
     /// What it stores.
     pub subjects: Vec<String>,
@@ -35,7 +40,7 @@ pub struct DeclaredStream {
     pub storage: Storage,
     /// On how many servers, 1 to 5.
     pub replicas: u64,
-    /// Bytes at most. When they are used up, a bucket takes no more, and a stream drops the oldest.
+    /// Bytes at most. When they are used up, buckets take no more, and a stream drops the oldest.
     pub max_bytes: u64,
     /// Bytes of one message at most, its headers among them.
     pub max_message_bytes: u64,
@@ -57,13 +62,21 @@ impl DeclaredStream {
         format!("KV_{bucket}")
     }
 
-    /// The configuration as nats-server reads it (ADR-8, ADR-22), without what it leaves off by itself.
+    /// Name of the stream of the object bucket with this name.
+    #[must_use]
+    pub fn of_object_bucket(bucket: &str) -> String {
+        format!("OBJ_{bucket}")
+    }
+
+    /// The configuration as nats-server reads it (ADR-8, ADR-20, ADR-22), without what it leaves off by
+    /// itself.
     ///
-    /// Roll-ups, schedules, counters, batches, lives of single messages, republishing, sources and
-    /// mirrors are among what is off.
+    /// Schedules, counters, batches, lives of single messages, republishing, sources and mirrors are
+    /// among what is off; so are roll-ups, but for objects, which are replaced by them.
     #[must_use]
     pub fn config(&self) -> Map<String, Value> {
         let limit = |limit: Option<u64>| limit.map_or(json!(-1), Value::from);
+        let keeps_objects = matches!(self.kind, Kind::Objects { .. });
         let config = json!({
             "name": self.name,
             "subjects": self.subjects,
@@ -74,7 +87,10 @@ impl DeclaredStream {
             "max_age": nanoseconds(self.max_age.unwrap_or_default()),
             "max_msgs_per_subject": limit(self.max_per_subject),
             "max_msg_size": self.max_message_bytes,
-            "discard": match self.kind { Kind::Bucket => "new", Kind::Stream => "old" },
+            "discard": match self.kind {
+                Kind::Bucket | Kind::Objects { .. } => "new",
+                Kind::Stream => "old",
+            },
             "storage": match self.storage { Storage::File => "file", Storage::Memory => "memory" },
             "num_replicas": self.replicas,
             "no_ack": !self.confirms,
@@ -82,12 +98,13 @@ impl DeclaredStream {
             "compression": "none",
             "allow_direct": true,
             "deny_delete": true,
-            "deny_purge": true,
+            "deny_purge": !keeps_objects,
         });
-        match config {
-            Value::Object(config) => config,
-            _ => Map::new(),
+        let Value::Object(mut config) = config else { return Map::new() };
+        if keeps_objects {
+            config.insert("allow_rollup_hdrs".to_owned(), json!(true));
         }
+        config
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, Request, RequestError, client::RequestErrorKind};
-use serde::Deserialize;
+use async_nats::{Client, Message, Request, RequestError, client::RequestErrorKind};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::{Map, Value, json};
 
 use super::DeclaredStream;
 use crate::{claims::UserKey, mint::Consumer};
 
 /// How long JetStream may take; with replicas, several servers take part.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 /// nats-server's number for a stream that does not exist.
 const NO_SUCH_STREAM: u32 = 10_059;
 /// nats-server's number for a consumer that does not exist.
@@ -28,6 +31,9 @@ pub enum JetStreamError {
     /// The connection was lost, or the answer did not come in time.
     #[error("JetStream did not answer")]
     NoAnswer(#[source] RequestError),
+    /// The connection was lost, or an answer of several parts did not come to its end in time.
+    #[error("JetStream did not answer to the end")]
+    Silent,
     /// It refused.
     #[error("JetStream refuses: {description} (error {err_code})")]
     Refused {
@@ -49,10 +55,15 @@ struct Refusal {
     description: String,
 }
 
-/// What streams answer (ADR-1, ADR-22), as far as it matters here.
+/// Whatever is answered: a refusal has this, and nothing else that is asked for (ADR-1).
+#[derive(Deserialize)]
+struct Refused {
+    error: Option<Refusal>,
+}
+
+/// What streams answer (ADR-22), as far as it matters here.
 #[derive(Deserialize)]
 struct Answer {
-    error: Option<Refusal>,
     #[serde(default)]
     config: Map<String, Value>,
 }
@@ -63,8 +74,8 @@ pub(super) async fn stream_config(
     stream: &DeclaredStream,
 ) -> Result<Option<Map<String, Value>>, JetStreamError> {
     let subject = format!("$JS.API.STREAM.INFO.{}", stream.name);
-    match ask(client, subject, Vec::new()).await {
-        Ok(config) => Ok(Some(config)),
+    match ask::<Answer>(client, subject, Vec::new()).await {
+        Ok(answer) => Ok(Some(answer.config)),
         Err(JetStreamError::Refused { err_code: NO_SUCH_STREAM, .. }) => Ok(None),
         Err(error) => Err(error),
     }
@@ -94,7 +105,7 @@ pub(super) async fn put_consumer(
     let Consumer { stream, name, .. } = consumer;
     let subject = format!("$JS.API.CONSUMER.CREATE.{stream}.{name}");
     let body = json!({ "stream_name": stream, "config": consumer.config() });
-    ask(client, subject, body.to_string().into_bytes()).await.map(|_| ())
+    ask::<IgnoredAny>(client, subject, body.to_string().into_bytes()).await.map(|_| ())
 }
 
 /// Deletes a consumer, if there is one.
@@ -104,7 +115,7 @@ pub(super) async fn delete_consumer(
     name: &UserKey,
 ) -> Result<(), JetStreamError> {
     let subject = format!("$JS.API.CONSUMER.DELETE.{stream}.{name}");
-    match ask(client, subject, Vec::new()).await {
+    match ask::<IgnoredAny>(client, subject, Vec::new()).await {
         Ok(_) | Err(JetStreamError::Refused { err_code: NO_SUCH_CONSUMER, .. }) => Ok(()),
         Err(error) => Err(error),
     }
@@ -113,26 +124,34 @@ pub(super) async fn delete_consumer(
 async fn put(client: &Client, what: &str, stream: &DeclaredStream) -> Result<(), JetStreamError> {
     let subject = format!("$JS.API.STREAM.{what}.{}", stream.name);
     let body = json!(stream.config()).to_string().into_bytes();
-    ask(client, subject, body).await.map(|_| ())
+    ask::<IgnoredAny>(client, subject, body).await.map(|_| ())
 }
 
-async fn ask(
+/// Asks for what has this form.
+pub(crate) async fn ask<A: DeserializeOwned>(
     client: &Client,
     subject: String,
     body: Vec<u8>,
-) -> Result<Map<String, Value>, JetStreamError> {
-    let request = Request::new().payload(body.into()).timeout(Some(DEADLINE));
-    let answer =
-        client.send_request(subject, request).await.map_err(|error| match error.kind() {
-            RequestErrorKind::NoResponders => JetStreamError::NotThere,
-            _ => JetStreamError::NoAnswer(error),
-        })?;
-    let answer: Answer =
-        serde_json::from_slice(&answer.payload).map_err(JetStreamError::Malformed)?;
-    match answer.error {
-        None => Ok(answer.config),
+) -> Result<A, JetStreamError> {
+    let answer = send(client, subject, Request::new().payload(body.into())).await?;
+    let read = serde_json::from_slice::<Refused>(&answer.payload);
+    match read.map_err(JetStreamError::Malformed)?.error {
+        None => serde_json::from_slice(&answer.payload).map_err(JetStreamError::Malformed),
         Some(Refusal { err_code, description }) => {
             Err(JetStreamError::Refused { err_code, description })
         }
     }
+}
+
+/// Sends a request and waits for its answer, whatever that is.
+pub(crate) async fn send(
+    client: &Client,
+    subject: String,
+    request: Request,
+) -> Result<Message, JetStreamError> {
+    let request = request.timeout(Some(DEADLINE));
+    client.send_request(subject, request).await.map_err(|error| match error.kind() {
+        RequestErrorKind::NoResponders => JetStreamError::NotThere,
+        _ => JetStreamError::NoAnswer(error),
+    })
 }

@@ -111,6 +111,14 @@ impl Streams {
         *self.are_right.borrow()
     }
 
+    /// Settles whether anything may rest on them now.
+    ///
+    /// # Errors
+    /// [`StreamsNotReady`] if they are not known to be right.
+    pub fn ready(&self) -> Result<(), StreamsNotReady> {
+        if self.are_right() { Ok(()) } else { Err(StreamsNotReady) }
+    }
+
     /// Settles whether anybody may be given this role now.
     ///
     /// # Errors
@@ -120,7 +128,7 @@ impl Streams {
         let mut subjects = self.declared.iter().flat_map(|stream| &stream.subjects);
         let rests_on_some =
             !role.consumers.is_empty() || subjects.any(|subject| role.may_reach(subject));
-        if self.are_right() || !rests_on_some { Ok(()) } else { Err(StreamsNotReady) }
+        if rests_on_some { self.ready() } else { Ok(()) }
     }
 
     /// Makes the consumers of somebody who is about to get a credential, or changes them to what the

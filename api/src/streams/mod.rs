@@ -11,7 +11,7 @@
 
 mod declared;
 mod difference;
-mod jetstream;
+pub(crate) mod jetstream;
 mod keeper;
 
 pub use declared::{DeclaredStream, Kind, Storage};

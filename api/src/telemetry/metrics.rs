@@ -40,6 +40,8 @@ struct Inner {
     key_fetches: Family<KeyFetch, Counter>,
     callouts: Family<Outcome, Counter>,
     callout_duration: Histogram,
+    transfers: Family<Transfer, Counter>,
+    transferred: Family<Flow, Counter>,
     nats_connected: Gauge,
 }
 
@@ -81,6 +83,19 @@ struct KeyFetch {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Transfer {
+    bucket: String,
+    direction: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Flow {
+    bucket: String,
+    direction: &'static str,
+}
+
 #[derive(Clone)]
 struct Latency;
 
@@ -118,6 +133,28 @@ pub enum CalloutOutcome {
     Failed,
 }
 
+/// Which way an object goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From a caller to its bucket.
+    In,
+    /// From its bucket to a caller.
+    Out,
+}
+
+/// What became of an object on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferOutcome {
+    /// All of it arrived.
+    Whole,
+    /// It was given up, by either side.
+    CutShort,
+    /// It is not what was stored.
+    Corrupt,
+    /// Nobody can tell whether it is stored.
+    InDoubt,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -138,6 +175,8 @@ impl Metrics {
         let key_fetches = Family::default();
         let callouts = Family::default();
         let callout_duration = Latency.new_metric();
+        let transfers = Family::default();
+        let transferred = Family::default();
         let nats_connected = Gauge::default();
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register_with_unit(
@@ -171,6 +210,17 @@ impl Metrics {
             callout_duration.clone(),
         );
         registry.register(
+            "object_transfers",
+            "Objects on their way, by what became of them",
+            transfers.clone(),
+        );
+        registry.register_with_unit(
+            "object_transferred",
+            "Bytes of objects that were moved",
+            Unit::Bytes,
+            transferred.clone(),
+        );
+        registry.register(
             "nats_connected",
             "Whether there is a connection to NATS",
             nats_connected.clone(),
@@ -186,6 +236,8 @@ impl Metrics {
             key_fetches,
             callouts,
             callout_duration,
+            transfers,
+            transferred,
             nats_connected,
         }))
     }
@@ -257,6 +309,33 @@ impl Metrics {
         if outcome != CalloutOutcome::Overloaded {
             self.0.callout_duration.observe(took.as_secs_f64());
         }
+    }
+
+    /// Counts an object on its way, and the bytes of it that were moved. The bucket is one of those
+    /// declared.
+    pub fn transferred(
+        &self,
+        bucket: &str,
+        direction: Direction,
+        outcome: TransferOutcome,
+        bytes: u64,
+    ) {
+        let direction = match direction {
+            Direction::In => "in",
+            Direction::Out => "out",
+        };
+        let result = match outcome {
+            TransferOutcome::Whole => "whole",
+            TransferOutcome::CutShort => "cut_short",
+            TransferOutcome::Corrupt => "corrupt",
+            TransferOutcome::InDoubt => "in_doubt",
+        };
+        let bucket = bucket.to_owned();
+        self.0
+            .transferred
+            .get_or_create_owned(&Flow { bucket: bucket.clone(), direction })
+            .inc_by(bytes);
+        self.0.transfers.get_or_create_owned(&Transfer { bucket, direction, result }).inc();
     }
 
     /// All numbers in the text format of OpenMetrics 1.0, as of now.

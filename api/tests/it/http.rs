@@ -191,7 +191,7 @@ async fn cors_admits_exactly_the_listed_origins() {
     let listed = preflight("https://partner.example").await.unwrap();
     assert_eq!(listed.status(), 200);
     assert_eq!(listed.headers()["access-control-allow-origin"], "https://partner.example");
-    assert_eq!(listed.headers()["access-control-allow-methods"], "POST");
+    assert_eq!(listed.headers()["access-control-allow-methods"], "POST,PUT,DELETE");
     assert!(listed.headers().get("access-control-allow-credentials").is_none());
     let other = preflight("https://evil.example").await.unwrap();
     assert!(other.headers().get("access-control-allow-origin").is_none());

@@ -15,7 +15,7 @@ use crate::{
 const DOCUMENT: &str = "file:///openapi.json";
 
 /// Checks an answer, whatever its status, against the description of its route.
-async fn check(document: &Value, method: &str, path: &str, response: Response) {
+pub(crate) async fn check(document: &Value, method: &str, path: &str, response: Response) {
     let status = response.status().as_u16().to_string();
     let media = response.headers()["content-type"].to_str().unwrap().to_owned();
     let body: Value = response.json().await.unwrap();

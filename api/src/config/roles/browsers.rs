@@ -37,7 +37,8 @@ fn check_pattern(pattern: &str, declared: &[Placed]) -> Result<(), String> {
     if pattern.starts_with("$O.") {
         return Err(format!(
             "with {pattern:?} a browser could empty a bucket by a Nats-Rollup header, which those \
-             of objects need; have a back end write there, which comes by \"STANDARD\" alone"
+             of objects need; let it come by HTTP, with [[role.objects]], or have a back end write \
+             there, which comes by \"STANDARD\" alone"
         ));
     }
     if pattern.starts_with("$SRV.") {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     claims::Permission,
     mint::{ConsumerTemplate, DeliverPolicy, with_wildcards},
-    streams::DeclaredStream,
+    streams::{DeclaredStream, Kind},
 };
 
 /// Filters of one consumer at most.
@@ -113,7 +113,12 @@ fn read_stream<'d>(
             return None;
         }
     };
-    let found = declared.iter().map(Spanned::get_ref).find(|stream| stream.name == name);
+    let found = declared
+        .iter()
+        .map(Spanned::get_ref)
+        // Of objects, a holder would get the pieces.
+        .filter(|stream| !matches!(stream.kind, Kind::Objects { .. }))
+        .find(|stream| stream.name == name);
     if found.is_none() {
         let problem =
             format!("{}: no [[stream]] or [[bucket]] of that name is declared here", fields.what());

@@ -12,6 +12,7 @@ mod consumers;
 mod fields;
 mod given_to;
 mod lists;
+mod objects;
 mod pattern;
 mod read;
 mod streams;

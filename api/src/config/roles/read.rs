@@ -14,6 +14,7 @@ use super::{
     fields::{Fields, Mistakes},
     given_to,
     lists::{self, Direction},
+    objects,
     streams::{self, Placed},
 };
 use crate::{
@@ -77,7 +78,7 @@ fn read_file(document: Spanned<DeTable<'_>>, mistakes: &mut Mistakes<'_>) -> Rol
             }
         }
     }
-    fields.finish("[[role]], [[bucket]], [[stream]]", mistakes);
+    fields.finish("[[role]], [[bucket]], [[stream]], [[object_bucket]]", mistakes);
     answers::check(&roles, mistakes);
     let roles: Vec<Role> = roles.into_iter().map(Spanned::into_inner).collect();
     let streams = browsers::settle_confirmations(&roles, declared, mistakes);
@@ -106,11 +107,12 @@ fn read_role(
     let subscribe = lists::read(Direction::Subscribe, &mut fields, mistakes);
     let channels = channels::read(&mut fields, mistakes);
     let consumers = consumers::read(&mut fields, declared, channels.as_deref(), mistakes);
+    let objects = objects::read(&mut fields, declared, channels.as_deref(), mistakes);
     let what = fields.what().to_owned();
     let span = fields.span().clone();
     fields.finish(
         "name, given_to, ttl_seconds, max_payload_bytes, max_subscriptions, connection_types, \
-         responses, publish, subscribe, channel, consumer",
+         responses, publish, subscribe, channel, consumer, objects",
         mistakes,
     );
 
@@ -127,7 +129,9 @@ fn read_role(
     if let Some(subscribe) = &subscribe {
         consumers::check_inbox(&consumers, subscribe, &what, mistakes);
     }
+    let objects = objects?;
     let given_to = given_to?;
+    objects::check_callers(&objects, &given_to, &what, mistakes);
     for lists in &channels {
         let from_claim = matches!(lists.kind.values, AllowedValues::InClaim(_));
         if from_claim && !given_to.iter().any(|rule| matches!(rule, CallerRule::User { .. })) {
@@ -145,6 +149,7 @@ fn read_role(
         ttl: Duration::from_secs(ttl?),
         channels: channels.into_iter().map(|lists| lists.kind).collect(),
         consumers: consumers.into_iter().map(|consumer| consumer.template).collect(),
+        objects: objects.into_iter().map(Spanned::into_inner).collect(),
         template: UserTemplate {
             publish: publish?,
             subscribe: subscribe?,

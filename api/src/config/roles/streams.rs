@@ -6,6 +6,7 @@ use toml::{Spanned, de::DeValue};
 
 use super::{
     fields::{Fields, Mistakes},
+    objects,
     pattern::{self, Place},
 };
 use crate::{
@@ -20,13 +21,13 @@ const MAX_NAME_BYTES: usize = 32;
 /// Values of a key at most, as ADR-8 has it.
 const MAX_HISTORY: u64 = 64;
 /// Bytes of a message at most, as nats-server is configured.
-const MAX_MESSAGE_BYTES: u64 = 64 << 10;
+pub(super) const MAX_MESSAGE_BYTES: u64 = 64 << 10;
 /// Bytes of a stream at most: 1 TiB.
-const MAX_BYTES: u64 = 1 << 40;
+pub(super) const MAX_BYTES: u64 = 1 << 40;
 /// Longest that a message is kept: ten years.
-const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 60 * 60;
+pub(super) const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 60 * 60;
 /// Servers that keep a stream at most.
-const MAX_REPLICAS: u64 = 5;
+pub(super) const MAX_REPLICAS: u64 = 5;
 /// Subjects of a stream at most.
 const MAX_SUBJECTS: usize = 16;
 /// Longest that ids of messages are remembered: an hour.
@@ -38,18 +39,22 @@ const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 /// A stream with its place in the file.
 pub(super) type Placed = Spanned<DeclaredStream>;
 
-/// Reads all of both kinds.
+/// Reads all of every kind.
 pub(super) fn read(fields: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Vec<Placed> {
     let mut streams: Vec<Placed> = Vec::new();
-    for kind in [Kind::Bucket, Kind::Stream] {
-        let list = name(kind);
+    for list in ["bucket", "stream", "object_bucket"] {
         if !fields.has(list) {
             continue;
         }
         let Some(array) = fields.array(list, mistakes) else { continue };
         for value in array.into_inner() {
             let span = value.span();
-            let Some(stream) = read_stream(kind, value, mistakes) else { continue };
+            let stream = match list {
+                "bucket" => read_stream(Kept::Values, value, mistakes),
+                "stream" => read_stream(Kept::Messages, value, mistakes),
+                _ => objects::read_bucket(value, mistakes),
+            };
+            let Some(stream) = stream else { continue };
             for other in &streams {
                 let other = other.get_ref();
                 let all = || {
@@ -78,43 +83,50 @@ pub(super) fn read(fields: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Vec<
     streams
 }
 
-const fn name(kind: Kind) -> &'static str {
+/// What a [`DeclaredStream`] is read for here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Values,
+    Messages,
+}
+
+const fn name(kind: Kept) -> &'static str {
     match kind {
-        Kind::Bucket => "bucket",
-        Kind::Stream => "stream",
+        Kept::Values => "bucket",
+        Kept::Messages => "stream",
     }
 }
 
 fn read_stream(
-    kind: Kind,
+    kind: Kept,
     value: Spanned<DeValue<'_>>,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<DeclaredStream> {
     let mut fields = Fields::of(value, format!("a {}", name(kind)), mistakes)?;
     let given = fields.required::<String>("name", mistakes).and_then(|given| {
         fields.rename(format!("{} {:?}", name(kind), given.get_ref()));
-        check_name(kind, &given, mistakes)
+        check_name(&given, kind == Kept::Messages, mistakes)
     });
     let subjects = match kind {
-        Kind::Bucket => given.as_ref().map(|bucket| vec![format!("$KV.{bucket}.>")]),
-        Kind::Stream => read_subjects(&mut fields, mistakes),
+        Kept::Values => given.as_ref().map(|bucket| vec![format!("$KV.{bucket}.>")]),
+        Kept::Messages => read_subjects(&mut fields, mistakes),
     };
     let storage = read_storage(&mut fields, mistakes);
     let replicas = optional(&mut fields, "replicas", 1..=MAX_REPLICAS, "servers", mistakes);
     let max_bytes = fields.number("max_bytes", 1..=MAX_BYTES, "bytes", mistakes);
     let (size, count) = match kind {
-        Kind::Bucket => ("max_value_bytes", "history"),
-        Kind::Stream => ("max_message_bytes", "max_messages_per_subject"),
+        Kept::Values => ("max_value_bytes", "history"),
+        Kept::Messages => ("max_message_bytes", "max_messages_per_subject"),
     };
     let max_message_bytes = fields.number(size, 1..=MAX_MESSAGE_BYTES, "bytes", mistakes);
     let max_per_subject = match kind {
-        Kind::Bucket => fields.number(count, 1..=MAX_HISTORY, "values", mistakes).map(Some),
-        Kind::Stream => optional(&mut fields, count, 1..=MAX_BYTES, "messages", mistakes),
+        Kept::Values => fields.number(count, 1..=MAX_HISTORY, "values", mistakes).map(Some),
+        Kept::Messages => optional(&mut fields, count, 1..=MAX_BYTES, "messages", mistakes),
     };
     let max_age = optional(&mut fields, "ttl_seconds", 1..=MAX_AGE_SECONDS, "seconds", mistakes);
     let window = match kind {
-        Kind::Bucket => Some(SHORTEST_WINDOW),
-        Kind::Stream => fields
+        Kept::Values => Some(SHORTEST_WINDOW),
+        Kept::Messages => fields
             .number("duplicate_window_seconds", 1..=MAX_WINDOW_SECONDS, "seconds", mistakes)
             .map(Duration::from_secs),
     };
@@ -122,10 +134,10 @@ fn read_stream(
     let what = fields.what().to_owned();
     fields.finish(
         match kind {
-            Kind::Bucket => {
+            Kept::Values => {
                 "name, history, ttl_seconds, max_bytes, max_value_bytes, storage, replicas"
             }
-            Kind::Stream => {
+            Kept::Messages => {
                 "name, subjects, ttl_seconds, max_bytes, max_message_bytes, \
                  max_messages_per_subject, duplicate_window_seconds, storage, replicas"
             }
@@ -144,11 +156,14 @@ fn read_stream(
     let given = given?;
     Some(DeclaredStream {
         name: match kind {
-            Kind::Bucket => DeclaredStream::of_bucket(&given),
-            Kind::Stream => given,
+            Kept::Values => DeclaredStream::of_bucket(&given),
+            Kept::Messages => given,
         },
         subjects: subjects?,
-        kind,
+        kind: match kind {
+            Kept::Values => Kind::Bucket,
+            Kept::Messages => Kind::Stream,
+        },
         storage: storage?,
         replicas: replicas?.unwrap_or(1),
         max_bytes: max_bytes?,
@@ -161,13 +176,19 @@ fn read_stream(
     })
 }
 
-fn check_name(kind: Kind, given: &Spanned<String>, mistakes: &mut Mistakes<'_>) -> Option<String> {
+/// The name, if it is one; a stream's own must not be that of a bucket's stream.
+pub(super) fn check_name(
+    given: &Spanned<String>,
+    is_streams_own: bool,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<String> {
     let name = given.get_ref();
     let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let problem = if name.is_empty() || name.len() > MAX_NAME_BYTES || !is_plain {
         format!("a name has 1 to {MAX_NAME_BYTES} of A-Z, a-z, 0-9, - and _")
-    } else if kind == Kind::Stream && (name.starts_with("KV_") || name.starts_with("OBJ_")) {
-        "a stream of that name is a bucket's; declare it as [[bucket]]".to_owned()
+    } else if is_streams_own && (name.starts_with("KV_") || name.starts_with("OBJ_")) {
+        "a stream of that name is a bucket's; declare it as [[bucket]] or [[object_bucket]]"
+            .to_owned()
     } else {
         return Some(name.clone());
     };
@@ -186,7 +207,7 @@ fn read_subjects(fields: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option
         let problem = if text.contains("{{") {
             Err("nothing is put in for names here; use wildcards".to_owned())
         } else if text.starts_with('$') {
-            Err("NATS's own subjects are not for a stream; a bucket is a [[bucket]]".to_owned())
+            Err("NATS's own subjects are not for a stream; a bucket is a [[bucket]] or [[object_bucket]]".to_owned())
         } else {
             pattern::check(text, Place::Role)
         };
@@ -197,7 +218,10 @@ fn read_subjects(fields: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option
     Some(subjects.into_inner().into_iter().map(Spanned::into_inner).collect())
 }
 
-fn read_storage(fields: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option<Storage> {
+pub(super) fn read_storage(
+    fields: &mut Fields<'_>,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Storage> {
     let storage = fields.required::<String>("storage", mistakes)?;
     match storage.get_ref().as_str() {
         "file" => Some(Storage::File),
@@ -212,7 +236,7 @@ fn read_storage(fields: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option<
 
 /// A number that may be left out; `None` if it is there and wrong.
 #[expect(clippy::option_option, reason = "wrong and absent are not the same")]
-fn optional(
+pub(super) fn optional(
     fields: &mut Fields<'_>,
     name: &str,
     range: RangeInclusive<u64>,
