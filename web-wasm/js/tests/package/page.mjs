@@ -16,6 +16,7 @@ import "./cases/status.mjs";
 import "./cases/jetstream.mjs";
 import "./cases/kv.mjs";
 import "./cases/package.mjs";
+import "./cases/shared.mjs";
 
 const LIBRARIES = { "nats.js": natsJs.core, ours: own };
 
