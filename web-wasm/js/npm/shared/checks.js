@@ -46,3 +46,9 @@ export function checkSize(size, limit = Infinity) {
   if (size <= limit) return;
   throw makeError("max_payload_exceeded", `${size} bytes are more than the server's ${limit}`);
 }
+
+/** Throws unless this option is a time in milliseconds. */
+export function checkTime(name, millis) {
+  if (typeof millis === "number" && millis >= 1 && Number.isFinite(millis)) return;
+  throw makeError("invalid_option", `the option ${name} must be a number of milliseconds from 1`);
+}

@@ -2,7 +2,7 @@ import { makeError } from "../errors.js";
 import { message } from "../msg.js";
 import { Queue } from "../queue.js";
 import { Packer, count, parts, transferable } from "./batch.js";
-import { checkPayload, checkSize, checkSubject, checkSubscription } from "./checks.js";
+import { checkPayload, checkSize, checkSubject, checkSubscription, checkTime } from "./checks.js";
 import { whenFree } from "./locks.js";
 import { Questions } from "./questions.js";
 import { Sent } from "./sent.js";
@@ -211,7 +211,7 @@ export class SharedClient {
 
   subscribe(subject, { queue, max, delivery }) {
     checkSubscription(subject, queue);
-    if (this.#draining) throw makeError("connection_draining", "the connection is being drained");
+    this.#checkDraining();
     this.#lastSid += 1;
     const sub = new SharedSubscription(this, this.#lastSid, subject, { queue, max, delivery });
     this.#subscriptions.set(sub.sid, sub);
@@ -220,7 +220,9 @@ export class SharedClient {
   }
 
   async request(subject, payload, { headers, timeout, reply, wildcards, owner }) {
+    this.#checkDraining();
     checkSubject(subject, "invalid_subject", wildcards);
+    checkTime("timeout", timeout);
     const packer = new Packer();
     packer.push(this.#parts(subject, reply, headers, payload));
     const batch = packer.take();
@@ -232,11 +234,21 @@ export class SharedClient {
   }
 
   async flush() {
+    this.#check();
     await this.#questions.ask({ what: "flush" });
   }
 
   async rtt() {
+    this.#check();
     return (await this.#questions.ask({ what: "rtt" })).value;
+  }
+
+  #check() {
+    if (this.#isClosed) throw makeError("connection_closed", "the connection is closed");
+  }
+
+  #checkDraining() {
+    if (this.#draining) throw makeError("connection_draining", "the connection is being drained");
   }
 
   /** Has the holder leave its server for another; all tabs go along. */

@@ -31,9 +31,7 @@ export class Route {
   leave(member) {
     if (!this.#members.includes(member)) return;
     this.#members = this.#members.filter((one) => one !== member);
-    if (this.#members.length > 0) return;
-    this.#raw.unsubscribe();
-    this.#end(undefined);
+    if (this.#members.length === 0) this.#end(undefined);
   }
 
   /** Resolves when all that had come has been passed on. */
@@ -78,6 +76,7 @@ export class Route {
     this.#over();
     for (const member of members) member.fail(error);
     this.#wake();
+    raw.unsubscribe();
     raw.free();
   }
 }

@@ -1,5 +1,5 @@
 // Connecting, and who one is.
-import { differs, equal, ok, ours, rejects, same, same_json } from "../harness.mjs";
+import { differs, equal, ok, ours, rejects, same, same_json, unshared } from "../harness.mjs";
 
 const encoder = new TextEncoder();
 
@@ -55,32 +55,32 @@ same("connect: no token where one is wanted", async ({ self, servers }) => {
   await rejects(self.connect({ servers: servers.token }), "AuthorizationError");
 });
 
-same("connect: tokenAuthenticator", async ({ self, lib, servers }) => {
+unshared("connect: tokenAuthenticator", async ({ self, lib, servers }) => {
   const authenticator = lib.tokenAuthenticator("let-me-in");
   await (await self.connect({ servers: servers.token, authenticator })).flush();
 });
 
-same("connect: tokenAuthenticator of a function", async ({ self, lib, servers }) => {
+unshared("connect: tokenAuthenticator of a function", async ({ self, lib, servers }) => {
   const authenticator = lib.tokenAuthenticator(() => "let-me-in");
   await (await self.connect({ servers: servers.token, authenticator })).flush();
 });
 
-same("connect: usernamePasswordAuthenticator", async ({ self, lib }) => {
+unshared("connect: usernamePasswordAuthenticator", async ({ self, lib }) => {
   const authenticator = lib.usernamePasswordAuthenticator("limited", () => "limited");
   await (await self.connect({ authenticator })).flush();
 });
 
-same("connect: nkeyAuthenticator", async ({ self, lib, servers }) => {
+unshared("connect: nkeyAuthenticator", async ({ self, lib, servers }) => {
   const authenticator = lib.nkeyAuthenticator(encoder.encode(servers.seed));
   await (await self.connect({ authenticator })).flush();
 });
 
-same("connect: an authenticator of one's own", async ({ self, servers }) => {
+unshared("connect: an authenticator of one's own", async ({ self, servers }) => {
   const authenticator = () => ({ auth_token: "let-me-in" });
   await (await self.connect({ servers: servers.token, authenticator })).flush();
 });
 
-same("connect: several authenticators are put together", async ({ self }) => {
+unshared("connect: several authenticators are put together", async ({ self }) => {
   const authenticator = [() => ({ user: "limited" }), () => ({ pass: "limited" })];
   await (await self.connect({ authenticator })).flush();
 });
@@ -121,12 +121,12 @@ same("connect: a file that holds no credentials", async ({ lib }) => {
   ok(thrown instanceof Error);
 });
 
-same("connect: jwtAuthenticator without a seed is a bearer's", async ({ lib }) => {
+unshared("connect: jwtAuthenticator without a seed is a bearer's", async ({ lib }) => {
   const { jwt, sig = "" } = await lib.jwtAuthenticator("a.b.c")("nonce");
   same_json([jwt, sig], ["a.b.c", ""]);
 });
 
-same("connect: an authenticator that throws", async ({ self, servers }) => {
+unshared("connect: an authenticator that throws", async ({ self, servers }) => {
   const authenticator = () => {
     throw new Error("no idea");
   };
@@ -139,7 +139,7 @@ same("connect: an authenticator that throws", async ({ self, servers }) => {
   ok(thrown instanceof Error);
 });
 
-same("connect: noEcho keeps one's own messages away", async ({ self, subject }) => {
+unshared("connect: noEcho keeps one's own messages away", async ({ self, subject }) => {
   const [quiet, other] = [await self.connect({ noEcho: true }), await self.connect()];
   const seen = [];
   quiet.subscribe(subject, { callback: (_, m) => seen.push(m.string()) });
@@ -204,7 +204,7 @@ same("connect: getServers lists the pool", async ({ self, servers }) => {
   same_json([server.hostname, server.gossiped, server.didConnect], ["127.0.0.1", false, true]);
 });
 
-same("connect: setServers of none is refused", async ({ self }) => {
+unshared("connect: setServers of none is refused", async ({ self }) => {
   const nc = await self.connect();
   let thrown;
   try {
@@ -215,7 +215,7 @@ same("connect: setServers of none is refused", async ({ self }) => {
   ok(thrown instanceof Error);
 });
 
-same("connect: setServers names where to go next", async ({ self, servers }) => {
+unshared("connect: setServers names where to go next", async ({ self, servers }) => {
   const nc = await self.connect({ servers: servers.fragile, reconnectTimeWait: 10 });
   nc.setServers([servers.main]);
   ok(nc.getServers().some((one) => one.listen === servers.main.replace("ws://", "")));
