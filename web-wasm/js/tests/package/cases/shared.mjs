@@ -1,5 +1,5 @@
 // One connection for many tabs, held by a shared worker and by one of the tabs.
-import { equal, ours, same_json } from "../harness.mjs";
+import { equal, ok, ours, same_json, until } from "../harness.mjs";
 import { connections, withTabs } from "../tabs.mjs";
 
 /** The same case for each place where a connection can be held. */
@@ -21,7 +21,22 @@ async function sharing(count, { servers, subject }, holder, use) {
   });
 }
 
-/** Runs in a tab: subscribes, and keeps what comes. */
+/** Waits until nats-server has so many subscriptions to a subject, over all connections of a name. */
+const subscribed = (name, subject, count) =>
+  until(async () => {
+    const all = (await connections(name)).flatMap((one) => one.subscriptions_list ?? []);
+    return all.filter((one) => one === subject).length === count;
+  });
+
+// What follows runs in a tab, and is given it.
+
+/** Waits until so many messages have come, and returns all that have. */
+const seen = async (tab, count) => {
+  await tab.until(() => tab.seen.length >= count);
+  return tab.seen;
+};
+
+/** Subscribes, and keeps what comes. */
 const subscribe = async (tab, subject, options = {}) => {
   tab.seen ??= [];
   const callback = (error, message) => tab.seen.push(error?.code ?? message.string());
@@ -37,11 +52,7 @@ both("tabs have one connection, and all receive", (context, holder) =>
       for (const n of ["1", "2", "3"]) tab.nc.publish(`${subject}.${n}`, n);
     }, subject);
     for (const tab of [a, b, c]) {
-      const seen = await tab.run(async (tab) => {
-        await tab.until(() => tab.seen.length >= 3);
-        return tab.seen;
-      });
-      same_json(seen, ["1", "2", "3"]);
+      same_json(await tab.run(seen, 3), ["1", "2", "3"]);
     }
     const [only, ...others] = await connections(subject);
     equal(others.length, 0);
@@ -66,4 +77,163 @@ both("a request of one tab is answered by another", (context, holder) =>
       subject,
     );
     same_json(nobody, ["no_responders", "RequestError"]);
+  }));
+
+both("a tab that comes later has what is published from then on", (context, holder) =>
+  sharing(2, context, holder, async (a, b) => {
+    const { subject } = context;
+    const publish = async (tab, subject, text) => {
+      tab.nc.publish(subject, text);
+      await tab.nc.flush();
+    };
+    await a.run(subscribe, subject);
+    await a.run(publish, subject, "before");
+    same_json(await a.run(seen, 1), ["before"]);
+    await b.run(subscribe, subject);
+    await a.run(publish, subject, "after");
+    same_json(await a.run(seen, 2), ["before", "after"]);
+    same_json(await b.run(seen, 1), ["after"]);
+  }));
+
+both("a queue group of tabs has each message once", (context, holder) =>
+  sharing(3, context, holder, async (a, b, c) => {
+    const { subject } = context;
+    for (const tab of [a, b, c]) await tab.run(subscribe, subject, { queue: "q" });
+    await a.run(async (tab, subject) => {
+      for (let n = 0; n < 300; n += 1) tab.nc.publish(subject, String(n));
+      await tab.nc.flush();
+    }, subject);
+    const all = async () => {
+      const each = await Promise.all([a, b, c].map((tab) => tab.run((tab) => tab.seen)));
+      return each;
+    };
+    await until(async () => (await all()).flat().length >= 300);
+    const each = await all();
+    same_json(each.flat().map(Number).sort((x, y) => x - y), Array.from({ length: 300 }, (_, n) => n));
+    ok(each.every((some) => some.length > 0), "each tab has a part of the work");
+    await subscribed(subject, subject, 1);
+  }));
+
+both("unsubscribing and a max are a tab's own", (context, holder) =>
+  sharing(2, context, holder, async (a, b) => {
+    const { subject } = context;
+    await a.run(subscribe, subject, { max: 2 });
+    await b.run(subscribe, subject);
+    const publish = async (tab, subject, texts) => {
+      for (const text of texts) tab.nc.publish(subject, text);
+      await tab.nc.flush();
+    };
+    await b.run(publish, subject, ["1", "2", "3"]);
+    same_json(await b.run(seen, 3), ["1", "2", "3"]);
+    await a.run((tab) => tab.sub.closed);
+    same_json(await a.run(seen, 2), ["1", "2"]);
+    await subscribed(subject, subject, 1);
+    await b.run((tab) => tab.sub.unsubscribe());
+    await subscribed(subject, subject, 0);
+  }));
+
+both("a slow tab holds nobody back, and is told what it missed", (context, holder) =>
+  sharing(2, context, holder, async (slow, fast) => {
+    const { subject } = context;
+    const COUNT = 100_000;
+    await slow.run(async (tab, subject) => {
+      tab.told = [];
+      (async () => {
+        for await (const event of tab.nc.status()) tab.told.push(event);
+      })();
+      tab.reader = tab.nc.subscribe(subject)[Symbol.asyncIterator]();
+      await tab.nc.flush();
+    }, subject);
+    await fast.run(async (tab, subject) => {
+      tab.count = 0;
+      tab.told = [];
+      (async () => {
+        for await (const event of tab.nc.status()) tab.told.push(event);
+      })();
+      tab.nc.subscribe(subject, {
+        callback: () => {
+          tab.count += 1;
+        },
+      });
+      await tab.nc.flush();
+    }, subject);
+    await fast.run(async (tab, subject, count) => {
+      for (let n = 0; n < count; n += 1000) {
+        for (let m = n; m < n + 1000; m += 1) tab.nc.publish(subject, String(m));
+        // So that the tab is not the slow one itself.
+        await tab.until(() => tab.count >= n - 10_000);
+      }
+      await tab.until(() => tab.count === count);
+    }, subject, COUNT);
+    const told = await slow.run(async (tab) => {
+      const slow = ({ type }) => type === "slowConsumer";
+      await tab.until(() => tab.told.some(slow));
+      const { dropped, sub } = tab.told.find(slow);
+      return { dropped, subject: sub.getSubject() };
+    });
+    ok(told.dropped > 0);
+    equal(told.subject, subject);
+    ok(!(await fast.run((tab) => tab.told.some(({ type }) => type === "slowConsumer"))));
+    // What was kept is the beginning, in order; afterwards there is room again.
+    const kept = await slow.run(async (tab, subject) => {
+      let [n, message] = [0, undefined];
+      const next = async () => {
+        message = (await tab.soon(tab.reader.next())).value.string();
+      };
+      await next();
+      while (message === String(n)) {
+        n += 1;
+        if (n % 1000 === 0) tab.nc.publish(subject, "end");
+        await next();
+      }
+      return { n, message };
+    }, subject);
+    ok(kept.n >= 60_000 && kept.n < COUNT, `${kept.n} were kept`);
+  }));
+
+both("what a tab had is let go of when it crashes", (context, holder) =>
+  sharing(3, context, holder, async (a, b, c) => {
+    const { subject } = context;
+    await a.run(subscribe, `${subject}.a`);
+    await c.run(subscribe, `${subject}.c`);
+    await subscribed(subject, `${subject}.c`, 1);
+    await c.crash();
+    await subscribed(subject, `${subject}.c`, 0);
+    await b.run((tab, subject) => tab.nc.publish(subject, "still here"), `${subject}.a`);
+    same_json(await a.run(seen, 1), ["still here"]);
+  }));
+
+both("the last tab to leave closes the connection", (context, holder) =>
+  sharing(2, context, holder, async (a, b) => {
+    const { subject } = context;
+    await a.run((tab) => tab.nc.close());
+    equal((await connections(subject)).length, 1);
+    await b.run((tab, subject) => tab.nc.publish(subject, "the last word"), subject);
+    await b.run((tab) => tab.nc.drain());
+    await until(async () => (await connections(subject)).length === 0);
+    equal(await a.run((tab) => tab.nc.isClosed()), true);
+  }));
+
+both("tabs that are closed close the connection", (context, holder) =>
+  sharing(2, context, holder, async (a, b) => {
+    const { subject } = context;
+    equal((await connections(subject)).length, 1);
+    await Promise.all([a.close(), b.close()]);
+    await until(async () => (await connections(subject)).length === 0);
+  }));
+
+both("tabs with other options, or of another group, have a connection of their own", (context, holder) =>
+  sharing(1, context, holder, async (a) => {
+    const { subject, servers } = context;
+    const connect = async (tab, servers, name, holder) => {
+      const { sharedConnect } = tab.shared;
+      const all = [
+        sharedConnect({ servers, name }, { holder }),
+        sharedConnect({ servers: [servers], name }, { holder, group: "b" }),
+        sharedConnect({ servers, name, pingInterval: 5000 }, { holder }),
+      ];
+      for (const nc of all) await nc;
+    };
+    await a.run(connect, servers.main, subject, holder);
+    equal((await connections(subject)).length, 3);
   }));
