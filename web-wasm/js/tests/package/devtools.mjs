@@ -48,4 +48,12 @@ export class Devtools {
     // There is nobody left to answer.
     this.#call("Page.crash", {}, sessionId).catch(() => {});
   }
+
+  /** Ends the shared workers of an address, as the browser may. */
+  async endWorkers(url) {
+    const { targetInfos } = await this.#call("Target.getTargets", {});
+    const found = targetInfos.filter((one) => one.type === "shared_worker" && one.url === url);
+    for (const { targetId } of found) await this.close(targetId);
+    return found.length;
+  }
 }

@@ -18,6 +18,7 @@ import "./cases/jetstream.mjs";
 import "./cases/kv.mjs";
 import "./cases/package.mjs";
 import "./cases/shared.mjs";
+import "./cases/shared_lost.mjs";
 
 let groups = 0;
 const shared = {

@@ -76,6 +76,10 @@ class NatsServer {
     }
   }
 
+  signal(signal) {
+    this.child.kill(signal);
+  }
+
   /** What it says of its connections. */
   async connections() {
     const answer = await fetch(`http://127.0.0.1:${this.monitor}/connz?subs=1&limit=10000`);
@@ -150,6 +154,8 @@ async function main() {
   const calls = {
     "/control/stop": () => fragile.stop(),
     "/control/start": () => fragile.start(),
+    "/control/pause": () => fragile.signal("SIGSTOP"),
+    "/control/resume": () => fragile.signal("SIGCONT"),
     "/result": ({ name, error, millis }) => {
       lastHeard = Date.now();
       if (error === undefined) passed += 1;
@@ -160,10 +166,12 @@ async function main() {
     },
     "/done": () => finish(),
     "/connections": () => main.connections(),
-    "/tabs/open": ({ path }) => devtools.open(`http://127.0.0.1:${http.address().port}${path}`),
+    "/tabs/open": ({ path }) => devtools.open(address(path)),
     "/tabs/close": ({ target }) => devtools.close(target),
     "/tabs/crash": ({ target }) => devtools.crash(target),
+    "/workers/end": ({ path }) => devtools.endWorkers(address(path)),
   };
+  const address = (path) => `http://127.0.0.1:${http.address().port}${path}`;
   const http = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     try {
@@ -193,7 +201,7 @@ async function main() {
     "--enable-logging=stderr",
     "--remote-debugging-pipe",
     `--user-data-dir=${join(scratch, "browser")}`,
-    `http://127.0.0.1:${http.address().port}/index.html`,
+    address("/index.html"),
   ];
   const pipes = ["ignore", "pipe", "pipe", "pipe", "pipe"];
   const browser = start(process.env.CHROMIUM ?? "chromium", flagged, {}, pipes);

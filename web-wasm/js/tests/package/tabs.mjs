@@ -70,3 +70,9 @@ export async function connections(name) {
   const all = await post("/connections");
   return all.connections.filter((one) => one.name === name);
 }
+
+/** Ends the workers that hold connections. */
+export async function endWorkers() {
+  const ended = await post("/workers/end", { path: "/package/shared/worker.js" });
+  if (ended === 0) throw new Error("there is no such worker");
+}

@@ -1,48 +1,7 @@
 // One connection for many tabs, held by a shared worker and by one of the tabs.
-import { equal, ok, ours, same_json, until } from "../harness.mjs";
-import { connections, withTabs } from "../tabs.mjs";
-
-/** The same case for each place where a connection can be held. */
-const both = (name, run) => {
-  for (const holder of ["worker", "tab"]) {
-    ours(`shared: ${name}, held by a ${holder}`, (context) => run(context, holder));
-  }
-};
-
-/** Tabs that share a connection, in the order in which they came to it. */
-async function sharing(count, { servers, subject }, holder, use) {
-  return withTabs(count, async (...tabs) => {
-    const connect = async (tab, options, holder) => {
-      tab.nc = await tab.shared.sharedConnect(options, { holder });
-    };
-    const options = { servers: servers.main, name: subject };
-    for (const tab of tabs) await tab.run(connect, options, holder);
-    return use(...tabs);
-  });
-}
-
-/** Waits until nats-server has so many subscriptions to a subject, over all connections of a name. */
-const subscribed = (name, subject, count) =>
-  until(async () => {
-    const all = (await connections(name)).flatMap((one) => one.subscriptions_list ?? []);
-    return all.filter((one) => one === subject).length === count;
-  });
-
-// What follows runs in a tab, and is given it.
-
-/** Waits until so many messages have come, and returns all that have. */
-const seen = async (tab, count) => {
-  await tab.until(() => tab.seen.length >= count);
-  return tab.seen;
-};
-
-/** Subscribes, and keeps what comes. */
-const subscribe = async (tab, subject, options = {}) => {
-  tab.seen ??= [];
-  const callback = (error, message) => tab.seen.push(error?.code ?? message.string());
-  tab.sub = tab.nc.subscribe(subject, { ...options, callback });
-  await tab.nc.flush();
-};
+import { equal, ok, same_json, until } from "../harness.mjs";
+import { both, event, seen, sharing, subscribe, subscribed } from "../sharing.mjs";
+import { connections } from "../tabs.mjs";
 
 both("tabs have one connection, and all receive", (context, holder) =>
   sharing(3, context, holder, async (a, b, c) => {
@@ -137,19 +96,11 @@ both("a slow tab holds nobody back, and is told what it missed", (context, holde
     const { subject } = context;
     const COUNT = 100_000;
     await slow.run(async (tab, subject) => {
-      tab.told = [];
-      (async () => {
-        for await (const event of tab.nc.status()) tab.told.push(event);
-      })();
       tab.reader = tab.nc.subscribe(subject)[Symbol.asyncIterator]();
       await tab.nc.flush();
     }, subject);
     await fast.run(async (tab, subject) => {
       tab.count = 0;
-      tab.told = [];
-      (async () => {
-        for await (const event of tab.nc.status()) tab.told.push(event);
-      })();
       tab.nc.subscribe(subject, {
         callback: () => {
           tab.count += 1;
@@ -165,15 +116,10 @@ both("a slow tab holds nobody back, and is told what it missed", (context, holde
       }
       await tab.until(() => tab.count === count);
     }, subject, COUNT);
-    const told = await slow.run(async (tab) => {
-      const slow = ({ type }) => type === "slowConsumer";
-      await tab.until(() => tab.told.some(slow));
-      const { dropped, sub } = tab.told.find(slow);
-      return { dropped, subject: sub.getSubject() };
-    });
+    const told = await slow.run(event, "slowConsumer");
     ok(told.dropped > 0);
-    equal(told.subject, subject);
-    ok(!(await fast.run((tab) => tab.told.some(({ type }) => type === "slowConsumer"))));
+    equal(told.sub, subject);
+    same_json(await fast.run((tab) => tab.events), []);
     // What was kept is the beginning, in order; afterwards there is room again.
     const kept = await slow.run(async (tab, subject) => {
       let [n, message] = [0, undefined];
