@@ -7,7 +7,7 @@ import { whenFree } from "./locks.js";
 import { Questions } from "./questions.js";
 import { Sent } from "./sent.js";
 import { SharedSubscription } from "./subscription.js";
-import { fromWire, withError } from "./wire.js";
+import { fromWire, toWire, withError } from "./wire.js";
 
 /** A server does many things at once: a message may be so late after what was said since. */
 const LATENESS = 1000;
@@ -25,6 +25,7 @@ const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 export class SharedClient {
   #way;
   #hello;
+  #authenticator;
   #release;
   #port;
   #watching = new AbortController();
@@ -49,9 +50,10 @@ export class SharedClient {
   #gap;
 
   /** `way` leads to whoever holds the connection; `release` lets go of the tab's lock. */
-  constructor(way, hello, release) {
+  constructor(way, hello, { authenticator, release }) {
     this.#way = way;
     this.#hello = hello;
+    this.#authenticator = authenticator;
     this.#release = release;
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -65,7 +67,8 @@ export class SharedClient {
     const { state, holder } = await new Promise((resolve, reject) => {
       port.onlost = (error) => (error === undefined ? resolve({}) : reject(error));
       port.onmessage = (answer) => {
-        if (answer.type === "refused") reject(fromWire(answer.error));
+        if (answer.type === "challenge") this.#authenticate(port, answer);
+        else if (answer.type === "refused") reject(fromWire(answer.error));
         else resolve(answer);
       };
       port.post({ type: "hello", ...this.#hello });
@@ -80,10 +83,23 @@ export class SharedClient {
     this.#stats.connects += 1;
     this.#heard ??= Date.now();
     this.#lastHeard = Date.now();
-    port.onmessage = (told) => this.#hear(told);
+    port.onmessage = (told) => {
+      if (told.type === "challenge") this.#authenticate(port, told);
+      else this.#hear(told);
+    };
     port.onlost = () => this.#lost(port);
     whenFree(holder, this.#watching.signal, () => this.#lost(port));
     return undefined;
+  }
+
+  /** Says who the client is. */
+  async #authenticate(port, { id, nonce }) {
+    try {
+      const authenticator = this.#authenticator;
+      port.post({ type: "auth", id, auth: await authenticator(nonce) });
+    } catch (thrown) {
+      port.post({ type: "auth", id, error: toWire(thrown) });
+    }
   }
 
   /** Whoever held the connection is gone. */

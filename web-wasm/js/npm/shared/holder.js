@@ -6,7 +6,7 @@ import { wsconnect } from "../web_wasm_js.js";
 import { hold, whenFree } from "./locks.js";
 import { Route } from "./route.js";
 import { Tab } from "./tab.js";
-import { toWire } from "./wire.js";
+import { fromWire, toWire } from "./wire.js";
 
 /** How long to leave the server alone between questions whether it has everything, in milliseconds. */
 const PAUSE = 50;
@@ -15,6 +15,9 @@ const IDLE = 5000;
 
 /** How soon it is asked again where it did not answer. */
 const AGAIN = 500;
+
+/** How long a tab may think about who the client is before the next is asked, too. */
+const NEXT = 1000;
 
 const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
@@ -34,7 +37,7 @@ export class Holder {
   raw;
 
   /** Connects. */
-  constructor(scope, options) {
+  constructor(scope, { options, asks }) {
     this.#lock = `${scope}/holder/${nuid.next()}`;
     /** Resolves when there is no connection any more. */
     this.over = new Promise((resolve) => {
@@ -44,7 +47,8 @@ export class Holder {
       this.#closing = true;
       clearInterval(this.#idle);
     });
-    this.#connected = this.#connect(options);
+    const authenticator = asks ? (nonce) => this.#authenticate(nonce) : undefined;
+    this.#connected = this.#connect({ ...options, authenticator });
     this.#connected.catch(() => this.#end());
   }
 
@@ -57,6 +61,22 @@ export class Holder {
     this.#idle = setInterval(() => this.confirm(), IDLE);
   }
 
+  /** Has the tabs say who the client is; whichever is the first to say it counts. */
+  async #authenticate(nonce) {
+    let answered = false;
+    const asked = [...this.#tabs].map(async (tab, at) => {
+      if (at > 0) await sleep(at * NEXT);
+      if (answered) throw makeError("no_credentials", "another tab has said it");
+      const answer = await tab.challenge(nonce);
+      answered = true;
+      return answer;
+    });
+    const nobody = () => ({ error: { code: "no_credentials", message: "no tab says who it is" } });
+    const { auth, error } = await Promise.any(asked).catch(nobody);
+    if (error !== undefined) throw fromWire(error);
+    return auth;
+  }
+
   /** Whether it takes nobody in any more. */
   get isClosing() {
     return this.#closing;
@@ -66,6 +86,7 @@ export class Holder {
   async accept(port, hello) {
     const tab = new Tab(this, port);
     this.#tabs.add(tab);
+    port.onmessage = (message) => tab.hear(message);
     const watching = new AbortController();
     this.over.then(() => watching.abort());
     whenFree(hello.tab, watching.signal, () => {
@@ -79,7 +100,6 @@ export class Holder {
       tab.close();
       return;
     }
-    port.onmessage = (message) => tab.hear(message);
     tab.post({ type: "welcome", holder: this.#lock, state: this.state() });
   }
 

@@ -19,10 +19,10 @@ export class Host {
     port.onmessage = (hello) => this.#find(hello).accept(port, hello);
   }
 
-  #find({ scope, options }) {
+  #find({ scope, options, asks }) {
     const found = this.#holders.get(scope);
     if (found !== undefined && !found.isClosing) return found;
-    const holder = new Holder(scope, options);
+    const holder = new Holder(scope, { options, asks });
     this.#holders.set(scope, holder);
     holder.over.then(() => {
       if (this.#holders.get(scope) === holder) this.#holders.delete(scope);

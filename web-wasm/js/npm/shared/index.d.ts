@@ -2,11 +2,11 @@
 
 import type { ConnectionOptions, NatsConnection } from "../index.js";
 
-/** Options that can go to another tab: plain data. */
-export type SharedConnectionOptions = Omit<
-  ConnectionOptions,
-  "authenticator" | "noEcho" | "reconnectDelayHandler"
->;
+/**
+ * Options of a shared connection: what can go to another tab, which is plain data, and authenticators,
+ * which stay here: any of the tabs is asked who the client is.
+ */
+export type SharedConnectionOptions = Omit<ConnectionOptions, "noEcho" | "reconnectDelayHandler">;
 
 /** How a connection is shared. */
 export interface SharingOptions {

@@ -13,11 +13,12 @@ export async function sharedConnect(options = {}, sharing = {}) {
     throw makeError("invalid_operation", "tabs share a connection in secure contexts only");
   }
   const shared = await sharedOptions(options, sharing);
-  const { scope, holder } = shared;
+  const { scope, holder, authenticator } = shared;
   const tab = `${scope}/tab/${nuid.next()}`;
   const release = await hold(tab);
   const way = holder === "worker" ? new WorkerWay() : new TabWay(scope);
-  const client = new SharedClient(way, { tab, scope, options: shared.options }, release);
+  const hello = { tab, scope, options: shared.options, asks: authenticator !== undefined };
+  const client = new SharedClient(way, hello, { authenticator, release });
   await client.join().catch((error) => {
     client.abandon(error);
     throw error;

@@ -8,6 +8,8 @@ export class Tab {
   #port;
   #members = new Map();
   #gone = false;
+  #challenges = new Map();
+  #lastChallenge = 0;
   /** How many messages it has published. */
   published = 0;
 
@@ -52,6 +54,16 @@ export class Tab {
     this.post({ type: "ended", sid, error: error && toWire(error) });
   }
 
+  /** Has the tab say who the client is: `auth`, or why not: `error`. Rejects if it is gone. */
+  challenge(nonce) {
+    return new Promise((resolve, reject) => {
+      this.#lastChallenge += 1;
+      this.#challenges.set(this.#lastChallenge, { resolve, reject });
+      this.post({ type: "challenge", id: this.#lastChallenge, nonce });
+      if (this.#gone) reject();
+    });
+  }
+
   /** It wants no more messages. */
   unsubscribe() {
     for (const member of this.#members.values()) member.drop();
@@ -61,6 +73,7 @@ export class Tab {
   /** It is not there any more. */
   close() {
     this.#gone = true;
+    for (const { reject } of this.#challenges.values()) reject();
     this.unsubscribe();
     this.#port.close();
   }
@@ -88,6 +101,10 @@ export class Tab {
         break;
       case "ask":
         this.#answer(message, this.#ask(message));
+        break;
+      case "auth":
+        this.#challenges.get(message.id)?.resolve(message);
+        this.#challenges.delete(message.id);
         break;
     }
   }

@@ -2,7 +2,9 @@
 // for that.
 //
 // From a tab:
-//   hello        { tab, scope, options }        first; `tab` is the lock that says it is there
+//   hello        { tab, scope, options, asks }  first; `tab` is the lock that says it is there, and
+//                                               `asks` whether it is to be asked who the client is
+//   auth         { id, auth | error }           who the client is
 //   publish      { bytes, lengths }             many messages in one buffer
 //   subscribe    { sid, subject, queue, max }
 //   limit        { sid, max }                   ends it after so many in all
@@ -13,6 +15,7 @@
 // From the holder:
 //   welcome      { holder, state }              `holder` is the lock that says it is there
 //   refused      { error }
+//   challenge    { id, nonce }                  who is the client?
 //   messages     { sid, bytes, lengths }
 //   ended        { sid, error }
 //   answer       { id, error | value | bytes, lengths }

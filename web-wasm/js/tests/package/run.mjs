@@ -82,7 +82,7 @@ class NatsServer {
 
   /** What it says of its connections. */
   async connections() {
-    const answer = await fetch(`http://127.0.0.1:${this.monitor}/connz?subs=1&limit=10000`);
+    const answer = await fetch(`http://127.0.0.1:${this.monitor}/connz?subs=1&auth=1&limit=10000`);
     return answer.json();
   }
 

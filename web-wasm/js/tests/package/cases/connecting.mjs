@@ -55,32 +55,32 @@ same("connect: no token where one is wanted", async ({ self, servers }) => {
   await rejects(self.connect({ servers: servers.token }), "AuthorizationError");
 });
 
-unshared("connect: tokenAuthenticator", async ({ self, lib, servers }) => {
+same("connect: tokenAuthenticator", async ({ self, lib, servers }) => {
   const authenticator = lib.tokenAuthenticator("let-me-in");
   await (await self.connect({ servers: servers.token, authenticator })).flush();
 });
 
-unshared("connect: tokenAuthenticator of a function", async ({ self, lib, servers }) => {
+same("connect: tokenAuthenticator of a function", async ({ self, lib, servers }) => {
   const authenticator = lib.tokenAuthenticator(() => "let-me-in");
   await (await self.connect({ servers: servers.token, authenticator })).flush();
 });
 
-unshared("connect: usernamePasswordAuthenticator", async ({ self, lib }) => {
+same("connect: usernamePasswordAuthenticator", async ({ self, lib }) => {
   const authenticator = lib.usernamePasswordAuthenticator("limited", () => "limited");
   await (await self.connect({ authenticator })).flush();
 });
 
-unshared("connect: nkeyAuthenticator", async ({ self, lib, servers }) => {
+same("connect: nkeyAuthenticator", async ({ self, lib, servers }) => {
   const authenticator = lib.nkeyAuthenticator(encoder.encode(servers.seed));
   await (await self.connect({ authenticator })).flush();
 });
 
-unshared("connect: an authenticator of one's own", async ({ self, servers }) => {
+same("connect: an authenticator of one's own", async ({ self, servers }) => {
   const authenticator = () => ({ auth_token: "let-me-in" });
   await (await self.connect({ servers: servers.token, authenticator })).flush();
 });
 
-unshared("connect: several authenticators are put together", async ({ self }) => {
+same("connect: several authenticators are put together", async ({ self }) => {
   const authenticator = [() => ({ user: "limited" }), () => ({ pass: "limited" })];
   await (await self.connect({ authenticator })).flush();
 });
@@ -121,12 +121,12 @@ same("connect: a file that holds no credentials", async ({ lib }) => {
   ok(thrown instanceof Error);
 });
 
-unshared("connect: jwtAuthenticator without a seed is a bearer's", async ({ lib }) => {
+same("connect: jwtAuthenticator without a seed is a bearer's", async ({ lib }) => {
   const { jwt, sig = "" } = await lib.jwtAuthenticator("a.b.c")("nonce");
   same_json([jwt, sig], ["a.b.c", ""]);
 });
 
-unshared("connect: an authenticator that throws", async ({ self, servers }) => {
+same("connect: an authenticator that throws", async ({ self, servers }) => {
   const authenticator = () => {
     throw new Error("no idea");
   };

@@ -1,7 +1,8 @@
 // One connection for many tabs, held by a shared worker and by one of the tabs.
-import { equal, ok, same_json, until } from "../harness.mjs";
+import { sharedConnect } from "web-wasm-js/shared";
+import { equal, ok, ours, rejects, same_json, until } from "../harness.mjs";
 import { both, event, seen, sharing, subscribe, subscribed } from "../sharing.mjs";
-import { connections } from "../tabs.mjs";
+import { connections, withTabs } from "../tabs.mjs";
 
 both("tabs have one connection, and all receive", (context, holder) =>
   sharing(3, context, holder, async (a, b, c) => {
@@ -183,3 +184,44 @@ both("tabs with other options, or of another group, have a connection of their o
     await a.run(connect, servers.main, subject, holder);
     equal((await connections(subject)).length, 3);
   }));
+
+both("a tab says who the client is, and another when that is gone", (context, holder) =>
+  withTabs(2, async (a, b) => {
+    const { subject, servers } = context;
+    const connect = async (tab, servers, seed, name, holder) => {
+      tab.asked = 0;
+      const own = tab.lib.nkeyAuthenticator(seed);
+      const authenticator = (nonce) => {
+        tab.asked += 1;
+        return own(nonce);
+      };
+      tab.nc = await tab.shared.sharedConnect({ servers, name, authenticator }, { holder });
+      return tab.asked;
+    };
+    const args = [servers.main, servers.seed, subject, holder];
+    equal(await a.run(connect, ...args), 1);
+    equal(await b.run(connect, ...args), 0);
+    const [{ authorized_user }] = await connections(subject);
+    ok(authorized_user.startsWith("U"), `${authorized_user} is a user's key`);
+    await a.run((tab) => tab.nc.close());
+    await b.run(async (tab) => {
+      await tab.nc.reconnect();
+      await tab.until(() => tab.asked === 1 && tab.nc.info.client_id > 0);
+      await tab.nc.flush();
+    });
+  }));
+
+ours("shared: what can't go to another tab is refused by its name", async ({ servers }) => {
+  const refused = async (code, word, options, sharing) => {
+    const connecting = sharedConnect({ servers: servers.main, ...options }, sharing);
+    const error = await rejects(connecting, "InvalidArgumentError", code);
+    ok(error.message.includes(word), error.message);
+  };
+  await refused("invalid_option", "reconnectDelayHandler", { reconnectDelayHandler: () => 1 });
+  await refused("invalid_option", "noEcho", { noEcho: true });
+  await refused("invalid_option", "authenticator", { authenticator: "me" });
+  await refused("invalid_option", "user", { user: "a", pass: "b", authenticator: () => ({}) });
+  await refused("invalid_option", "holder", {}, { holder: "window" });
+  await refused("unknown_option", "name", {}, { name: "x" });
+  await refused("unknown_option", "nonsense", { nonsense: 1 });
+});
