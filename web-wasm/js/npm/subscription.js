@@ -76,8 +76,10 @@ export class Subscription {
   /** Messages out of WASM's memory. Returns a promise if there is no room for more. */
   take(unpacker, bytes, lengths) {
     clearTimeout(this.#timer);
+    const feed = this.#feed;
     unpacker.unpack(bytes, lengths, this.owner, (message) => {
-      if (this.#ended || this.#queue?.ended) return false;
+      // What is called may have ended it, or had it follow another subject.
+      if (this.#ended || this.#queue?.ended || this.#feed !== feed) return false;
       this.#received += 1;
       this.each?.(message);
       if (this.#queue === undefined) this.#call(null, message);

@@ -85,8 +85,10 @@ export class Unpacker {
 
   /** Calls `each` with every message, until it returns false. */
   unpack(bytes, lengths, owner, each) {
-    // What is called may make WASM's memory grow, which takes it away from under a view.
-    const kept = bytes.slice();
+    // What is called may make WASM's memory grow, which takes it away from under a view. A view of
+    // a whole buffer is of one that was made for this batch.
+    const own = bytes.length === bytes.buffer.byteLength;
+    const kept = own ? bytes : bytes.slice();
     const cuts = lengths.slice();
     let at = 0;
     for (let i = 0; i < cuts.length; i += PARTS) {

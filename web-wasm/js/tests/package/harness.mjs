@@ -6,8 +6,13 @@ const SOON = 30_000;
 /** All cases. */
 export const cases = [];
 
-/** A case that holds for nats.js, too, and is run with both. */
-export const same = (name, run) => cases.push({ name, run, libraries: ["nats.js", "ours"] });
+/** A case that holds for nats.js, too, and is run with both, and with connections that are shared. */
+export const same = (name, run) => {
+  cases.push({ name, run, libraries: ["nats.js", "ours", "shared"] });
+};
+
+/** One that asks for what no connection has that is shared. */
+export const unshared = (name, run) => cases.push({ name, run, libraries: ["nats.js", "ours"] });
 
 /** A case of what nats.js does not have. */
 export const ours = (name, run) => cases.push({ name, run, libraries: ["ours"] });
@@ -15,7 +20,7 @@ export const ours = (name, run) => cases.push({ name, run, libraries: ["ours"] }
 /** What is done otherwise on purpose: what nats.js does, and what is done here. */
 export const differs = (name, theirs, own) => {
   cases.push({ name: `difference: ${name}`, run: theirs, libraries: ["nats.js"] });
-  cases.push({ name: `difference: ${name}`, run: own, libraries: ["ours"] });
+  cases.push({ name: `difference: ${name}`, run: own, libraries: ["ours", "shared"] });
 };
 
 const show = (value) => {

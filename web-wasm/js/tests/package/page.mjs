@@ -1,5 +1,6 @@
 // Runs all cases, one after the other, and tells the runner what came of each.
 import * as own from "web-wasm-js";
+import { sharedConnect } from "web-wasm-js/shared";
 import * as natsJs from "./built/nats-js.mjs";
 import { Context, cases, soon } from "./harness.mjs";
 import "./cases/headers.mjs";
@@ -16,8 +17,19 @@ import "./cases/status.mjs";
 import "./cases/jetstream.mjs";
 import "./cases/kv.mjs";
 import "./cases/package.mjs";
+import "./cases/shared.mjs";
+import "./cases/shared_lost.mjs";
 
-const LIBRARIES = { "nats.js": natsJs.core, ours: own };
+let groups = 0;
+const shared = {
+  ...own,
+  // Cases want a connection of their own each; what tabs have in common has its own cases.
+  wsconnect(options) {
+    groups += 1;
+    return sharedConnect(options, { group: String(groups) });
+  },
+};
+const LIBRARIES = { "nats.js": natsJs.core, ours: own, shared };
 
 const tell = (path, body) => fetch(path, { method: "POST", body: JSON.stringify(body) });
 

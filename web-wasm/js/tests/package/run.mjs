@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { Devtools } from "./devtools.mjs";
 
 const [packageDir, builtDir, only = ""] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -36,8 +37,8 @@ const isOpen = (port) =>
   });
 
 /** A child of this process, whose output is kept for when something goes wrong. */
-function start(program, args, env = {}) {
-  const child = spawn(program, args, { env: { ...process.env, ...env } });
+function start(program, args, env = {}, stdio = "pipe") {
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio });
   child.output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (data) => {
@@ -55,8 +56,8 @@ function start(program, args, env = {}) {
 
 /** A nats-server that can be ended and started again at the same address. */
 class NatsServer {
-  constructor(conf, port, env) {
-    Object.assign(this, { conf, port, env });
+  constructor(conf, port, monitor, env) {
+    Object.assign(this, { conf, port, monitor, env });
   }
 
   get url() {
@@ -75,6 +76,16 @@ class NatsServer {
     }
   }
 
+  signal(signal) {
+    this.child.kill(signal);
+  }
+
+  /** What it says of its connections. */
+  async connections() {
+    const answer = await fetch(`http://127.0.0.1:${this.monitor}/connz?subs=1&auth=1&limit=10000`);
+    return answer.json();
+  }
+
   async stop() {
     this.child.kill("SIGKILL");
     await this.child.ended;
@@ -82,12 +93,13 @@ class NatsServer {
 }
 
 async function natsServer(name, env = {}) {
-  const port = await freePort();
-  // The port is within a text, where nats-server looks for no variable.
+  const [port, monitor] = [await freePort(), await freePort()];
+  // The ports are within texts, where nats-server looks for no variables.
   const conf = join(scratch, name);
   const text = await readFile(join(here, name), "utf8");
-  await writeFile(conf, text.replaceAll("$WEBSOCKET_PORT", String(port)));
-  const server = new NatsServer(conf, port, env);
+  const ports = { $WEBSOCKET_PORT: port, $MONITOR_PORT: monitor };
+  await writeFile(conf, text.replace(/\$\w+_PORT/g, (variable) => String(ports[variable])));
+  const server = new NatsServer(conf, port, monitor, env);
   await server.start();
   return server;
 }
@@ -142,6 +154,8 @@ async function main() {
   const calls = {
     "/control/stop": () => fragile.stop(),
     "/control/start": () => fragile.start(),
+    "/control/pause": () => fragile.signal("SIGSTOP"),
+    "/control/resume": () => fragile.signal("SIGCONT"),
     "/result": ({ name, error, millis }) => {
       lastHeard = Date.now();
       if (error === undefined) passed += 1;
@@ -151,13 +165,19 @@ async function main() {
       if (error !== undefined) console.log(error);
     },
     "/done": () => finish(),
+    "/connections": () => main.connections(),
+    "/tabs/open": ({ path }) => devtools.open(address(path)),
+    "/tabs/close": ({ target }) => devtools.close(target),
+    "/tabs/crash": ({ target }) => devtools.crash(target),
+    "/workers/end": ({ path }) => devtools.endWorkers(address(path)),
   };
+  const address = (path) => `http://127.0.0.1:${http.address().port}${path}`;
   const http = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     try {
       if (request.method === "POST") {
-        await calls[pathname]((await bodyOf(request)) ?? {});
-        response.end();
+        const answer = await calls[pathname]((await bodyOf(request)) ?? {});
+        response.end(JSON.stringify(answer ?? null));
       } else if (pathname === "/environment") {
         response.setHeader("content-type", "application/json");
         response.end(JSON.stringify(environment));
@@ -175,13 +195,17 @@ async function main() {
 
   const flags = JSON.parse(await readFile(join(here, "../../../../tools/webdriver.json"), "utf8"));
   const { args } = flags["goog:chromeOptions"];
-  const browser = start(process.env.CHROMIUM ?? "chromium", [
+  const flagged = [
     ...args.map((arg) => (arg.startsWith("--") ? arg : `--${arg}`)),
     "--js-flags=--expose-gc",
     "--enable-logging=stderr",
+    "--remote-debugging-pipe",
     `--user-data-dir=${join(scratch, "browser")}`,
-    `http://127.0.0.1:${http.address().port}/index.html`,
-  ]);
+    address("/index.html"),
+  ];
+  const pipes = ["ignore", "pipe", "pipe", "pipe", "pipe"];
+  const browser = start(process.env.CHROMIUM ?? "chromium", flagged, {}, pipes);
+  const devtools = new Devtools(browser);
   const stuck = (async () => {
     while (Date.now() - lastHeard < PATIENCE) await sleep(500);
     return "the page has fallen silent";

@@ -24,6 +24,7 @@ import init, {
   usernamePasswordAuthenticator,
   wsconnect,
 } from "web-wasm-js";
+import { sharedConnect } from "web-wasm-js/shared";
 
 async function starting(): Promise<void> {
   await init();
@@ -48,6 +49,16 @@ async function connecting(): Promise<NatsConnection> {
   // @ts-expect-error there is no such option
   await wsconnect({ server: "wss://a" });
   return wsconnect(options);
+}
+
+async function sharing(): Promise<NatsConnection> {
+  await sharedConnect({ servers: "wss://a", authenticator: tokenAuthenticator("t") });
+  await sharedConnect({ servers: "wss://a" }, { group: "b", holder: "tab" });
+  // @ts-expect-error a function can't go to another tab
+  await sharedConnect({ servers: "wss://a", reconnectDelayHandler: () => 1 });
+  // @ts-expect-error there is no such place
+  await sharedConnect({ servers: "wss://a" }, { holder: "window" });
+  return sharedConnect({ servers: "wss://a" });
 }
 
 async function subscribing(nc: NatsConnection): Promise<void> {
@@ -135,4 +146,4 @@ async function onTopOfNatsJs(nc: NatsConnection): Promise<void> {
   console.log(disposed.isClosed());
 }
 
-export { connecting, ending, onTopOfNatsJs, publishing, starting, subscribing, watching };
+export { connecting, ending, onTopOfNatsJs, publishing, sharing, starting, subscribing, watching };

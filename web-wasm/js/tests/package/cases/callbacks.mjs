@@ -310,3 +310,19 @@ ours("callback: it is let go of when the subscription ends", async ({ self, subj
   });
   ok(sub.isClosed());
 });
+
+same("callback: what has come is passed over once it follows another subject", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const seen = [];
+  const callback = (_, message) => {
+    seen.push(message.string());
+    if (seen.length === 1) nc._resub(sub, `${subject}.b`);
+  };
+  const sub = nc.subscribe(`${subject}.a`, { callback });
+  await nc.flush();
+  for (const text of ["1", "2", "3"]) nc.publish(`${subject}.a`, text);
+  await nc.flush();
+  nc.publish(`${subject}.b`, "b");
+  await until(() => seen.includes("b"));
+  same_json(seen, ["1", "b"]);
+});

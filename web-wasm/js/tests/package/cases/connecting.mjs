@@ -1,5 +1,5 @@
 // Connecting, and who one is.
-import { differs, equal, ok, ours, rejects, same, same_json } from "../harness.mjs";
+import { differs, equal, ok, ours, rejects, same, same_json, unshared } from "../harness.mjs";
 
 const encoder = new TextEncoder();
 
@@ -139,7 +139,7 @@ same("connect: an authenticator that throws", async ({ self, servers }) => {
   ok(thrown instanceof Error);
 });
 
-same("connect: noEcho keeps one's own messages away", async ({ self, subject }) => {
+unshared("connect: noEcho keeps one's own messages away", async ({ self, subject }) => {
   const [quiet, other] = [await self.connect({ noEcho: true }), await self.connect()];
   const seen = [];
   quiet.subscribe(subject, { callback: (_, m) => seen.push(m.string()) });
@@ -204,7 +204,7 @@ same("connect: getServers lists the pool", async ({ self, servers }) => {
   same_json([server.hostname, server.gossiped, server.didConnect], ["127.0.0.1", false, true]);
 });
 
-same("connect: setServers of none is refused", async ({ self }) => {
+unshared("connect: setServers of none is refused", async ({ self }) => {
   const nc = await self.connect();
   let thrown;
   try {
@@ -215,7 +215,7 @@ same("connect: setServers of none is refused", async ({ self }) => {
   ok(thrown instanceof Error);
 });
 
-same("connect: setServers names where to go next", async ({ self, servers }) => {
+unshared("connect: setServers names where to go next", async ({ self, servers }) => {
   const nc = await self.connect({ servers: servers.fragile, reconnectTimeWait: 10 });
   nc.setServers([servers.main]);
   ok(nc.getServers().some((one) => one.listen === servers.main.replace("ws://", "")));

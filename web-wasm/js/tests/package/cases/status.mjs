@@ -1,5 +1,5 @@
 // What happens to a connection, and what of it one is told.
-import { differs, equal, isError, ok, ours, same, same_json, soon, until } from "../harness.mjs";
+import { differs, equal, isError, ok, ours, same, same_json, soon, unshared, until } from "../harness.mjs";
 
 const FAST = { reconnectTimeWait: 20, reconnectJitter: 0, maxReconnectAttempts: -1 };
 
@@ -110,7 +110,7 @@ same("reconnect: an iterator goes on", async ({ self, servers, subject }) => {
   equal((await soon(next)).value.string(), "x");
 });
 
-same("reconnect: reconnectDelayHandler is asked", async ({ self, servers }) => {
+unshared("reconnect: reconnectDelayHandler is asked", async ({ self, servers }) => {
   let asked = 0;
   const reconnectDelayHandler = () => {
     asked += 1;
@@ -197,7 +197,7 @@ same("status: a listener for the close that was taken away", async ({ self }) =>
   equal(first, false);
 });
 
-same("reconnect: setServers and then elsewhere", async ({ self, servers }) => {
+unshared("reconnect: setServers and then elsewhere", async ({ self, servers }) => {
   const nc = await self.connect({ ...FAST, servers: servers.fragile });
   const { has } = watch(nc);
   nc.setServers([servers.main]);
