@@ -13,7 +13,20 @@ use crate::trio::{NODES, Trio, whole};
 async fn notes(context: &Context) -> stream::Stream {
     let subjects = vec!["notes".into()];
     let config = stream::Config { subjects, num_replicas: NODES, ..stream::Config::from("NOTES") };
-    context.create_stream(config).await.unwrap()
+    made(async || context.create_stream(config.clone()).await).await
+}
+
+/// What a cluster answers, which takes a moment to agree on who leads it.
+async fn made<T, E>(attempt: impl AsyncFn() -> Result<T, E>) -> T {
+    env::within(async {
+        loop {
+            match attempt().await {
+                Ok(made) => break made,
+                Err(_) => env::pause(50).await,
+            }
+        }
+    })
+    .await
 }
 
 /// One attempt, which ends soon.
@@ -23,10 +36,10 @@ async fn publish(context: &Context, note: &'static str) -> Result<PublishAck, Pu
 
 /// What a stream holds.
 async fn payloads(stream: &stream::Stream) -> Vec<String> {
-    let state = stream.get_info().await.unwrap().state;
+    let state = made(async || stream.get_info().await).await.state;
     let mut payloads = Vec::new();
     for sequence in state.first_sequence..=state.last_sequence {
-        let message = stream.get_raw_message(sequence).await.unwrap();
+        let message = made(async || stream.get_raw_message(sequence).await).await;
         payloads.push(String::from_utf8(message.payload.to_vec()).unwrap());
     }
     payloads
