@@ -226,6 +226,19 @@ impl NatsServer {
         format!("{}:{}", self.websocket_host, self.websocket_port)
     }
 
+    /// What the server's monitoring says at a path, which begins with `/`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the server does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// It only looks.
+    pub async fn monitor(&self, path: &str) -> Result<Value, Error> {
+        Ok(reqwest::get(self.monitor_url(path)).await?.json().await?)
+    }
+
     /// Where the server's monitoring is, as `host:port`.
     pub fn monitor_address(&self) -> String {
         format!("127.0.0.1:{}", self.monitor_port)

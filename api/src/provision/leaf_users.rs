@@ -3,11 +3,11 @@
 //! Their rights bound what a leaf may do to the rest, whatever becomes of its machine: the hub holds it
 //! to them, and tells it, so that it does not ask for more.
 
-use super::UserSigner;
+use super::{UserSigner, service_user};
 use crate::{
     claims::{
         AccountKey, ConnectionType, NO_LIMIT, Permission, SignError, UserClaims, UserPair,
-        UserTemplate,
+        UserTemplate, subject::overlap,
     },
     keys::ServiceCredentials,
     mint::Role,
@@ -25,15 +25,26 @@ const FROM_THE_HUB: [&str; 6] = [
 ];
 
 /// Who carries the browsers' messages: what any of them may publish or subscribe to, whoever it is.
+///
+/// The hub tells a leaf only of subscriptions to no more than it may publish. So a pattern by which others
+/// read what browsers publish is among what it may publish as a whole.
 pub(super) fn carrier(
     user: &UserPair,
     roles: &[Role],
     now: i64,
     signer: &UserSigner,
 ) -> Result<ServiceCredentials, SignError> {
-    let publish = of_browsers(roles, |template| &template.publish);
+    let mut publish = of_browsers(roles, |template| &template.publish);
     let subscribe = of_browsers(roles, |template| &template.subscribe);
-    sign(user, "leaf", [publish, subscribe], now, signer)
+    let is_published =
+        |pattern: &String| publish.iter().any(|published| overlap(published, pattern));
+    let readers = subscribe.iter().cloned().chain([service_user::PRESENCE.to_owned()]);
+    let read: Vec<String> = readers.filter(is_published).collect();
+    publish.extend(read);
+    publish.sort();
+    publish.dedup();
+    let both = [publish, subscribe].map(Permission::only);
+    sign(user, "leaf", both, now, signer)
 }
 
 /// Who carries the system account's: what bans and changed roles take, and nothing else.
@@ -64,7 +75,7 @@ fn sign(
     signer.sign(user.clone(), name, now, None, claims)
 }
 
-fn of_browsers(roles: &[Role], direction: fn(&UserTemplate) -> &Permission) -> Permission {
+fn of_browsers(roles: &[Role], direction: fn(&UserTemplate) -> &Permission) -> Vec<String> {
     let browsers = roles
         .iter()
         .filter(|role| role.template.allowed_connection_types.contains(&ConnectionType::Websocket));
@@ -74,7 +85,7 @@ fn of_browsers(roles: &[Role], direction: fn(&UserTemplate) -> &Permission) -> P
         .collect();
     subjects.sort();
     subjects.dedup();
-    Permission::only(subjects)
+    subjects
 }
 
 /// A pattern of a template as it is for any key and any channel.
@@ -104,6 +115,7 @@ mod tests {
         for (permission, subject, allowed) in [
             (&publish, "com.scaling-ws.playground.UABC.x", true),
             (&publish, "_INBOX.UABC.x", true),
+            (&publish, "presence.demo.lobby.UABC.t", true),
             (&publish, "com.scaling-ws.updates", false),
             (&publish, "$JS.API.INFO", false),
             (&publish, "$SYS.REQ.SERVER.PING", false),
@@ -112,6 +124,10 @@ mod tests {
             (&subscribe, "other", false),
         ] {
             assert_eq!(permission.verdict(subject).is_allowed(), allowed, "{subject}");
+        }
+        // By these patterns others read what browsers publish.
+        for pattern in ["com.scaling-ws.playground.>", "presence.*.*.*.*"] {
+            assert!(publish.subscription_verdict(pattern).verdict.is_allowed(), "{pattern}");
         }
         assert_eq!(claims.allowed_connection_types, [ConnectionType::Leafnode]);
     }
