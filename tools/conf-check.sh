@@ -79,6 +79,10 @@ check() {
 check single
 check single-callout
 check tls
+"$api" leaf add l1=127.0.0.1 --hub 127.0.0.1 --hub-port "$cluster" --dir "$generated" \
+  --client-port $((client + 1)) --websocket-port $((websocket + 1)) \
+  --monitor-port $((monitor + 1)) >/dev/null
+check hub leaf
 add_nodes
 check "${nodes[@]/#/cluster/}"
 add_nodes --tls

@@ -1,5 +1,6 @@
 use tokio::fs;
 
+use crate::setup::edited;
 use crate::{Error, NatsServer, Setup, Stack, WireCutter, ports};
 
 /// An installation whose browsers come to a leaf, which hangs on the server that the API uses.
@@ -46,6 +47,13 @@ impl Leaf {
         let text = fs::read_to_string(&local).await.map_err(failed())?;
         let text = text.replace(&format!("127.0.0.1:{port}"), &link.address());
         fs::write(&local, text).await.map_err(failed())?;
+
+        // As often as a test can wait for, not an operator.
+        let resolver = keys.join("../parts/resolver.conf");
+        let failed = || Error::io(format!("edit {}", resolver.display()));
+        let text = fs::read_to_string(&resolver).await.map_err(failed())?;
+        let edits = [["interval: \"2m\"".to_owned(), "interval: \"2s\"".to_owned()]];
+        fs::write(&resolver, edited(&resolver, text, &edits)?).await.map_err(failed())?;
 
         hub.api.set_websocket_url(&server.websocket_url());
         hub.nats.start().await?;
