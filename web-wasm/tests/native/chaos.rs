@@ -158,7 +158,7 @@ async fn a_durable_consumer_loses_nothing_through_chaos() {
 async fn lost_nodes_leave_no_gap() {
     const MESSAGES: u32 = 3_000;
     env::local(async {
-        let trio = Trio::start().await;
+        let trio = Trio::start();
         let publisher = hasty(trio.client().await);
         let stream = numbers(&publisher, 3).await;
         let client = trio.client().await;

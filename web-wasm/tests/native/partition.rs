@@ -51,7 +51,7 @@ async fn payloads(stream: &stream::Stream) -> Vec<String> {
 /// what was published elsewhere, and no gap is told, as its connection never broke: all that the client
 /// can hear is that the other nodes are gone, and are back.
 async fn cut_off_and_back(leads: bool) {
-    let trio = Trio::start().await;
+    let trio = Trio::divisible().await;
     let context = hasty(trio.client().await);
     let (stream, notes) = (numbers(&context, NODES).await, notes(&context).await);
     whole(&stream).await;

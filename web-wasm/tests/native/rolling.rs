@@ -13,7 +13,7 @@ use crate::trio::{NODES, Trio, whole};
 #[tokio::test]
 async fn rolling_every_node_loses_nothing() {
     env::local(async {
-        let trio = Trio::start().await;
+        let trio = Trio::start();
         let publisher = trio.client().await;
         let context = hasty(publisher.clone());
         let stream = numbers(&context, NODES).await;

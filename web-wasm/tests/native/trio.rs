@@ -12,42 +12,65 @@ const JETSTREAM: &str = include_str!("../common/jetstream.conf");
 /// How many nodes there are.
 pub(crate) const NODES: usize = 3;
 
-/// Three nodes, each of which finds the others by wires that can be cut.
+/// Three nodes, which may find each other by wires that can be cut.
 pub(crate) struct Trio {
     nodes: Vec<NatsServer>,
     confs: Vec<String>,
     /// From which node to which, and the wire.
-    routes: Vec<(usize, usize, WireCutter)>,
+    wires: Vec<(usize, usize, WireCutter)>,
 }
 
 impl Trio {
     /// Starts the nodes, and waits for none of them.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let ports = [(); NODES].map(|()| env::free_port());
-        let mut routes = Vec::new();
+        let routes: Vec<String> =
+            ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        Self::of(ports, Vec::new(), |_| format!("routes: {routes:?}"))
+    }
+
+    /// The same, for [`isolate`](Self::isolate). The wires are tasks of the test: it must not block, as
+    /// it does when it starts a node again.
+    pub(crate) async fn divisible() -> Self {
+        let ports = [(); NODES].map(|()| env::free_port());
+        let mut wires = Vec::new();
         for (from, to) in (0..NODES).flat_map(|from| (0..NODES).map(move |to| (from, to))) {
             if from != to {
                 let wire = WireCutter::to(&format!("127.0.0.1:{}", ports[to])).await;
-                routes.push((from, to, wire));
+                wires.push((from, to, wire));
             }
         }
+        let url = |wire: &WireCutter| wire.url().replace("ws:", "nats:");
+        let urls: Vec<Vec<String>> = (0..NODES)
+            .map(|node| {
+                let own = wires.iter().filter(|(from, ..)| *from == node);
+                own.map(|(.., wire)| url(wire)).collect()
+            })
+            .collect();
+        // Nothing is at the advertised address: nodes have no other way to each other.
+        Self::of(ports, wires, |node| {
+            format!("advertise: \"127.0.0.1:1\", routes: {:?}", urls[node])
+        })
+    }
+
+    fn of(
+        ports: [u16; NODES],
+        wires: Vec<(usize, usize, WireCutter)>,
+        routes: impl Fn(usize) -> String,
+    ) -> Self {
         let conf = |node: usize| {
-            let own = routes.iter().filter(|(from, ..)| *from == node);
-            let urls: Vec<String> =
-                own.map(|(.., wire)| wire.url().replace("ws:", "nats:")).collect();
-            // Nothing is at the advertised address: nodes have no other way to each other.
             let cluster = format!(
-                "cluster {{ name: three, listen: \"127.0.0.1:{}\", advertise: \"127.0.0.1:1\", \
-                 routes: {urls:?} }}\n\
+                "cluster {{ name: three, listen: \"127.0.0.1:{}\", {} }}\n\
                  lame_duck_grace_period: \"10s\"\nlame_duck_duration: \"30s\"\n",
-                ports[node]
+                ports[node],
+                routes(node),
             );
             let jetstream = JETSTREAM.replace("jetstream-server", &format!("node-{node}"));
             [&*jetstream, &cluster].concat()
         };
         let confs: Vec<String> = (0..NODES).map(conf).collect();
         let nodes = confs.iter().map(|conf| NatsServer::start(conf)).collect();
-        Self { nodes, confs, routes }
+        Self { nodes, confs, wires }
     }
 
     pub(crate) fn node(&self, index: usize) -> &NatsServer {
@@ -78,12 +101,12 @@ impl Trio {
     /// Cuts every route of a node; its clients keep it.
     pub(crate) fn isolate(&self, island: usize) {
         let its = |(from, to, _): &&(usize, usize, _)| [*from, *to].contains(&island);
-        self.routes.iter().filter(its).for_each(|(.., wire)| wire.sever());
+        self.wires.iter().filter(its).for_each(|(.., wire)| wire.sever());
     }
 
     /// Has every node find the others again.
     pub(crate) fn rejoin(&self) {
-        self.routes.iter().for_each(|(.., wire)| wire.mend());
+        self.wires.iter().for_each(|(.., wire)| wire.mend());
     }
 
     /// On which node a client is.
