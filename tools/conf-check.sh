@@ -22,6 +22,9 @@ cluster=$((client + 9))
   --client-listen "127.0.0.1:$client" \
   --websocket-listen "127.0.0.1:$websocket" \
   --monitor-listen "127.0.0.1:$monitor" >/dev/null
+"$api" leaf add l1=127.0.0.1 --hub 127.0.0.1 --hub-port "$cluster" --dir "$generated" \
+  --client-port $((client + 1)) --websocket-port $((websocket + 1)) \
+  --monitor-port $((monitor + 1)) >/dev/null
 
 # add_nodes OPTION...: in the place of those that are there.
 add_nodes() {
@@ -79,6 +82,7 @@ check() {
 check single
 check single-callout
 check tls
+check hub leaf
 add_nodes
 check "${nodes[@]/#/cluster/}"
 add_nodes --tls

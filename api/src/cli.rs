@@ -1,5 +1,6 @@
 //! The command line.
 
+mod leaf;
 mod nodes;
 mod revoke;
 mod roles;
@@ -16,8 +17,8 @@ use clap::{Args, Parser, Subcommand};
 use url::{Host, Url};
 
 use self::{
-    nodes::NodesCommand, revoke::RevokeArgs, roles::RolesCommand, rotate::RotateCommand,
-    tls::TlsCommand,
+    leaf::LeafCommand, nodes::NodesCommand, revoke::RevokeArgs, roles::RolesCommand,
+    rotate::RotateCommand, tls::TlsCommand,
 };
 use crate::{
     app::{App, AppError},
@@ -29,7 +30,8 @@ use crate::{
     },
     provision::{
         self, CalloutFreshKeys, FreshKeys, InitRequest, PlanError, RotateError, UpdateError,
-        WriteError, keys::FreshKeysError, nodes::NodesError, push::PushError, tls::TlsError,
+        WriteError, keys::FreshKeysError, leaf::LeafError, nodes::NodesError, push::PushError,
+        tls::TlsError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -62,6 +64,9 @@ enum Command {
     /// The nodes of a cluster.
     #[command(subcommand)]
     Nodes(NodesCommand),
+    /// Servers near users that hang on others.
+    #[command(subcommand)]
+    Leaf(LeafCommand),
     /// The certificate of a single server's listeners.
     #[command(subcommand)]
     Tls(TlsCommand),
@@ -190,6 +195,9 @@ pub enum CliError {
     /// Nodes were not added, or not renewed.
     #[error(transparent)]
     Nodes(#[from] NodesError),
+    /// A leaf was not added, or not renewed.
+    #[error(transparent)]
+    Leaf(#[from] LeafError),
     /// The listeners' certificate was not made.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -221,6 +229,7 @@ impl Cli {
             Command::Rotate(command) => command.run(),
             Command::Revoke(args) => args.run(),
             Command::Nodes(command) => command.run(),
+            Command::Leaf(command) => command.run(),
             Command::Tls(command) => command.run(),
             Command::Key(KeyCommand::New { name }) => new_key(&name),
         }

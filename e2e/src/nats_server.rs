@@ -3,12 +3,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{Error, Log, Process, eventually, ports, tree};
 
 /// How long a nats-server may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long one may take that closes its clients one after the other.
+const GONE_WITHIN: Duration = Duration::from_secs(120);
 
 /// A nats-server on a copy of `nats-conf`, with ports of its own. It can be stopped and started
 /// again on the same ports.
@@ -167,6 +171,23 @@ impl NatsServer {
         Ok(())
     }
 
+    /// Has the server send its clients away, and waits until it has ended: its lame duck mode.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses; [`Error::Timeout`] if it takes longer than two minutes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the server.
+    pub async fn lame_duck(&mut self) -> Result<(), Error> {
+        if let Some(mut process) = self.process.take() {
+            process.signal(Signal::USR2)?;
+            process.ended(GONE_WITHIN).await?;
+        }
+        Ok(())
+    }
+
     /// The number of the server's process, while it runs.
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
@@ -224,6 +245,19 @@ impl NatsServer {
     /// Where browsers connect, as `host:port`.
     pub fn websocket_address(&self) -> String {
         format!("{}:{}", self.websocket_host, self.websocket_port)
+    }
+
+    /// What the server's monitoring says at a path, which begins with `/`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the server does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// It only looks.
+    pub async fn monitor(&self, path: &str) -> Result<Value, Error> {
+        Ok(reqwest::get(self.monitor_url(path)).await?.json().await?)
     }
 
     /// Where the server's monitoring is, as `host:port`.

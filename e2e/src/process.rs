@@ -59,9 +59,17 @@ impl Process {
     ///
     /// [`Error::Io`] if the system refuses.
     pub fn hang_up(&self) -> Result<(), Error> {
+        self.signal(Signal::HUP)
+    }
+
+    /// Sends the process a signal.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Error> {
         let failed = Error::io(format!("send {} a signal", self.name));
-        kill_process(Pid::from_child(&self.child), Signal::HUP)
-            .map_err(|error| failed(error.into()))
+        kill_process(Pid::from_child(&self.child), signal).map_err(|error| failed(error.into()))
     }
 
     /// Fails if the process has ended.

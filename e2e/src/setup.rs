@@ -10,6 +10,7 @@ pub struct Setup {
     pub(crate) environment: Vec<[String; 2]>,
     pub(crate) auth_callout: bool,
     pub(crate) tls: bool,
+    pub(crate) hub: bool,
     pub(crate) origins: Vec<String>,
     pub(crate) websocket_host: Option<&'static str>,
 }
@@ -54,6 +55,14 @@ impl Setup {
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
+    }
+
+    /// The server is a hub for leaves, with TLS: `nats-conf/hub.conf`. `api leaf add` has to run before
+    /// it starts.
+    #[must_use]
+    pub(crate) fn hub(mut self) -> Self {
+        self.hub = true;
+        self.tls()
     }
 
     /// Pages of one more origin, as which a proxy in front shows the API's.

@@ -101,6 +101,7 @@ impl Stack {
         let conf = folder.path().join("nats-conf");
         tree::copy(&tree::root().join("nats-conf"), &conf, "generated").await?;
         let name = match setup {
+            Setup { hub: true, .. } => "hub.conf",
             Setup { tls: true, .. } => "tls.conf",
             Setup { auth_callout: true, .. } => "single-callout.conf",
             _ => "single.conf",

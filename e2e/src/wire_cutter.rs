@@ -1,4 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -11,6 +12,7 @@ use crate::Error;
 #[derive(Debug)]
 pub struct WireCutter {
     address: SocketAddr,
+    severed: Arc<AtomicBool>,
     wires: Arc<Mutex<Vec<AbortHandle>>>,
     listener: AbortHandle,
 }
@@ -30,9 +32,13 @@ impl WireCutter {
         let listener = listener.map_err(Error::io("listen for clients"))?;
         let address = listener.local_addr().map_err(Error::io("listen for clients"))?;
         let wires = Arc::new(Mutex::new(Vec::<AbortHandle>::new()));
-        let kept = Arc::clone(&wires);
+        let severed = Arc::new(AtomicBool::new(false));
+        let (kept, is_severed) = (Arc::clone(&wires), Arc::clone(&severed));
         let listening = tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
+                if is_severed.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = server.clone();
                 let wire = tokio::spawn(async move {
                     // A server that is not there is what a client finds behind the line, too.
@@ -45,12 +51,28 @@ impl WireCutter {
                 kept.push(wire.abort_handle());
             }
         });
-        Ok(Self { address, wires, listener: listening.abort_handle() })
+        Ok(Self { address, severed, wires, listener: listening.abort_handle() })
     }
 
     /// Where browsers connect, as a `ws://` URL.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// Where the line begins, as `host:port`.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Cuts every connection, and carries none from now on.
+    pub fn sever(&self) {
+        self.severed.store(true, Ordering::SeqCst);
+        self.cut();
+    }
+
+    /// Carries connections again.
+    pub fn mend(&self) {
+        self.severed.store(false, Ordering::SeqCst);
     }
 
     /// How many connections there are.

@@ -65,8 +65,8 @@ pub enum Event {
     /// Messages may have been missed between two moments. It is over when this comes, after the
     /// [`Connected`](Self::Connected) or [`HandedOver`](Self::HandedOver) that ended it, or a
     /// [`HandoverFailed`](Self::HandoverFailed). Outside such gaps nothing is missed but by
-    /// [slow consumers](Self::SlowConsumer); a handover leaves none unless a connection broke off on the
-    /// way.
+    /// [slow consumers](Self::SlowConsumer), and where a cluster [falls apart](Self::ServersChanged); a
+    /// handover leaves none unless a connection broke off on the way.
     ///
     /// Times are this machine's. They hold over its sleep, and are as good as its clock.
     Gap {
@@ -107,7 +107,12 @@ pub enum Event {
     LameDuckMode,
     /// The client is being drained: its subscriptions end, and then it closes.
     Draining,
-    /// The servers that may be dialled have changed: some joined the cluster, or left it.
+    /// The cluster has changed: some servers have joined it or left it, as the present one sees it.
+    ///
+    /// Where one leaves without a word, what was published there for others may be lost, and what was
+    /// published elsewhere does not reach it: a plain subscription is told of no gap then, since its own
+    /// connection goes on. `connect_urls` of [`Client::server_info`](crate::Client::server_info) are
+    /// those that are left.
     ServersChanged,
     /// A subscription's queue is full, and messages for it are dropped. Told once until it is
     /// half empty again; [`Subscriber::dropped`](crate::Subscriber::dropped) goes on counting.

@@ -27,16 +27,24 @@ mod interop;
 mod jetstream;
 #[path = "native/jetstream_interop.rs"]
 mod jetstream_interop;
+#[path = "native/ledger.rs"]
+mod ledger;
 #[path = "native/misbehaving.rs"]
 mod misbehaving;
 #[path = "native/outbox.rs"]
 mod outbox;
+#[path = "native/partition.rs"]
+mod partition;
 #[path = "native/recovering.rs"]
 mod recovering;
+#[path = "native/rolling.rs"]
+mod rolling;
 #[path = "native/services.rs"]
 mod services;
 #[path = "native/simulation.rs"]
 mod simulation;
+#[path = "native/trio.rs"]
+mod trio;
 #[path = "native/wire_cutter.rs"]
 mod wire_cutter;
 

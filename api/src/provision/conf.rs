@@ -119,6 +119,76 @@ impl TlsConf<'_> {
     }
 }
 
+/// Variables for a leaf, `leaf.conf`.
+pub(super) struct LeafConf<'a> {
+    pub(super) client_listen: SocketAddr,
+    pub(super) websocket_listen: SocketAddr,
+    pub(super) monitor_listen: SocketAddr,
+    pub(super) allowed_origins: Vec<&'a str>,
+    pub(super) resolver_dir: &'a str,
+    pub(super) certificate: &'a str,
+    pub(super) key: &'a str,
+    pub(super) hub_urls: Vec<String>,
+    pub(super) hub_authority: &'a str,
+    pub(super) account: &'a AccountKey,
+    pub(super) account_credentials: &'a str,
+    pub(super) system_account: &'a AccountKey,
+    pub(super) system_credentials: &'a str,
+}
+
+impl LeafConf<'_> {
+    pub(super) fn render(&self) -> String {
+        let list = |texts: &[&str]| {
+            let quoted: Vec<String> = texts.iter().map(|text| quote(text)).collect();
+            quoted.join(", ")
+        };
+        let hubs: Vec<&str> = self.hub_urls.iter().map(String::as_str).collect();
+        format!(
+            "# Made by `api leaf add`. Addresses and paths of this machine, and the way to the hub.\n\
+             CLIENT_LISTEN: {}\n\
+             WEBSOCKET_LISTEN: {}\n\
+             MONITOR_LISTEN: {}\n\
+             ALLOWED_ORIGINS: [{}]\n\
+             RESOLVER_DIR: {}\n\
+             TLS_CERTIFICATE: {}\n\
+             TLS_KEY: {}\n\
+             HUB_URLS: [{}]\n\
+             HUB_AUTHORITY: {}\n\
+             LEAF_ACCOUNT: {}\n\
+             LEAF_CREDENTIALS: {}\n\
+             LEAF_SYSTEM_ACCOUNT: {}\n\
+             LEAF_SYSTEM_CREDENTIALS: {}\n",
+            listen(self.client_listen),
+            listen(self.websocket_listen),
+            listen(self.monitor_listen),
+            list(&self.allowed_origins),
+            quote(self.resolver_dir),
+            quote(self.certificate),
+            quote(self.key),
+            list(&hubs),
+            quote(self.hub_authority),
+            self.account,
+            quote(self.account_credentials),
+            self.system_account,
+            quote(self.system_credentials),
+        )
+    }
+}
+
+/// The variable for `hub.conf`.
+pub(super) struct HubConf {
+    pub(super) leaf_listen: SocketAddr,
+}
+
+impl HubConf {
+    pub(super) fn render(&self) -> String {
+        format!(
+            "# Made by `api leaf add`. Where the hub listens for leaves.\nLEAF_LISTEN: {}\n",
+            listen(self.leaf_listen)
+        )
+    }
+}
+
 /// Operator, system account, and the accounts to start with.
 pub(super) struct AuthConf<'a> {
     pub(super) operator: &'a Jwt,

@@ -11,6 +11,8 @@
 //!
 //! `nodes`: [`nodes::add`] makes what the nodes of a cluster need beyond that.
 //!
+//! `leaf`: [`leaf::add`] makes what a server near users needs that hangs on others.
+//!
 //! `tls`: [`tls::add`] makes the certificate of a single server's listeners.
 
 mod account;
@@ -21,6 +23,8 @@ pub mod callout;
 mod conf;
 pub mod keys;
 pub mod keys_dir;
+pub mod leaf;
+mod leaf_users;
 pub mod nodes;
 pub mod plan;
 pub mod push;

@@ -11,7 +11,7 @@ use crate::{
 /// What `serve` publishes in its own name.
 const OWN_SUBJECTS: &str = "com.scaling-ws.>";
 /// What tabs say of their presence, and what `serve` says of those that are gone.
-const PRESENCE: &str = "presence.*.*.*.*";
+pub(super) const PRESENCE: &str = "presence.*.*.*.*";
 /// Subscriptions: its private inbox and presence, with room.
 const SUBSCRIPTIONS: i64 = 64;
 

@@ -96,6 +96,8 @@ pub struct ServerPool {
     dialled_at: Instant,
     /// Before when nobody is dialled.
     rests_until: Instant,
+    /// What a server listed last.
+    listed: Vec<ServerAddr>,
     rng: fastrand::Rng,
 }
 
@@ -145,8 +147,16 @@ impl ServerPool {
         if !retain_order {
             rng.shuffle(&mut servers);
         }
-        let (dialled_at, rests_until) = (Instant::ORIGIN, Instant::ORIGIN);
-        Self { servers, backoff, max_attempts, attempts: 0, dialled_at, rests_until, rng }
+        Self {
+            servers,
+            backoff,
+            max_attempts,
+            attempts: 0,
+            dialled_at: Instant::ORIGIN,
+            rests_until: Instant::ORIGIN,
+            listed: Vec::new(),
+            rng,
+        }
     }
 
     /// Puts these servers in the place of all that are known, in this order, and counts attempts
@@ -303,8 +313,9 @@ impl ServerPool {
     /// A server reached by `via` listed its cluster: `host:port` of each listener of this kind.
     ///
     /// What is new is added behind the others, what was told of earlier and is gone is
-    /// forgotten, and what the caller named stays. Says whether anything changed; texts that
-    /// are no address are passed over.
+    /// forgotten, and what the caller named stays. Says whether anything changed, be it only that a
+    /// server which stays is not listed any more, or is again; texts that are no address are passed
+    /// over.
     pub fn discovered(&mut self, via: &ServerAddr, connect_urls: &[String]) -> bool {
         let listed: Vec<ServerAddr> =
             connect_urls.iter().filter_map(|url| via.with_authority(url).ok()).collect();
@@ -313,16 +324,20 @@ impl ServerPool {
             !server.is_discovered || server.addr == *via || listed.contains(&server.addr)
         });
         let mut changed = self.servers.len() != before;
-        for addr in listed {
-            if self.servers.iter().all(|server| server.addr != addr) {
+        for addr in &listed {
+            if self.servers.iter().all(|server| server.addr != *addr) {
                 // In front of the one that is connected.
                 let connected = self.servers.iter().position(|server| server.addr == *via);
                 let at = connected.unwrap_or(self.servers.len());
-                self.servers.insert(at, Server::new(addr, true));
+                self.servers.insert(at, Server::new(addr.clone(), true));
                 changed = true;
             }
         }
-        changed
+        let before = core::mem::replace(&mut self.listed, listed);
+        let is_first = before.is_empty();
+        let differs =
+            |one: &[ServerAddr], other: &[ServerAddr]| one.iter().any(|addr| !other.contains(addr));
+        changed || !is_first && (differs(&before, &self.listed) || differs(&self.listed, &before))
     }
 }
 
@@ -511,6 +526,21 @@ mod tests {
         let discovered = pool.servers().iter().map(|server| server.is_discovered);
         assert_eq!(discovered.collect::<Vec<_>>(), [false, true, false]);
         assert!(pool.discovered(&via, &urls(&["a:1"])));
+        assert_eq!(pool.servers().len(), 2);
+    }
+
+    #[test]
+    fn gossip_tells_of_servers_that_were_named_too() {
+        let mut pool = pool(&["ws://a:1", "ws://b:1"]);
+        let via = addr("ws://a:1");
+        let mut hear = |list: &[&str]| {
+            let urls: Vec<_> = list.iter().map(|url| String::from(*url)).collect();
+            pool.discovered(&via, &urls)
+        };
+        assert!(!hear(&["a:1", "b:1"]), "they were named");
+        assert!(!hear(&["b:1", "a:1"]), "the order says nothing");
+        assert!(hear(&["a:1"]), "one has gone");
+        assert!(hear(&["a:1", "b:1"]), "and is back");
         assert_eq!(pool.servers().len(), 2);
     }
 

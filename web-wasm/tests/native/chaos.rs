@@ -10,6 +10,7 @@ use web_wasm::{Client, Event};
 
 use crate::env::{self, NatsServer};
 use crate::failure::impatient;
+use crate::trio::{Trio, whole};
 use crate::wire_cutter::WireCutter;
 
 const JETSTREAM: &str = include_str!("../common/jetstream.conf");
@@ -19,7 +20,7 @@ const CUTS: u32 = 50;
 const RESTARTS: u32 = 5;
 
 /// A stream that is kept in files, on so many servers.
-async fn numbers(context: &Context, num_replicas: usize) -> stream::Stream {
+pub(super) async fn numbers(context: &Context, num_replicas: usize) -> stream::Stream {
     let subjects = vec!["numbers.>".into()];
     let config = stream::Config { subjects, num_replicas, ..stream::Config::from("NUMBERS") };
     env::within(async {
@@ -35,7 +36,7 @@ async fn numbers(context: &Context, num_replicas: usize) -> stream::Stream {
 }
 
 /// Options that give up soon, to try again.
-fn hasty(client: Client) -> Context {
+pub(super) fn hasty(client: Client) -> Context {
     let timeout = Duration::from_millis(500);
     jetstream::ContextBuilder::new().ack_timeout(timeout).timeout(timeout).build(client)
 }
@@ -157,22 +158,10 @@ async fn a_durable_consumer_loses_nothing_through_chaos() {
 async fn lost_nodes_leave_no_gap() {
     const MESSAGES: u32 = 3_000;
     env::local(async {
-        let routes = [env::free_port(), env::free_port(), env::free_port()];
-        let node = |index: usize| {
-            let routes_of_all = routes.map(|port| format!("nats://127.0.0.1:{port}"));
-            let cluster = format!(
-                "cluster {{ name: three, listen: \"127.0.0.1:{}\", routes: {routes_of_all:?} }}",
-                routes[index],
-            );
-            let name = format!("node-{index}");
-            NatsServer::start(&[&*JETSTREAM.replace("jetstream-server", &name), &cluster].concat())
-        };
-        let nodes = [node(0), node(1), node(2)];
-        let urls = nodes.each_ref().map(NatsServer::url);
-        let publisher = env::connect_to_all(impatient(), &urls).await.unwrap();
-        let publisher = hasty(publisher);
+        let trio = Trio::start();
+        let publisher = hasty(trio.client().await);
         let stream = numbers(&publisher, 3).await;
-        let client = env::connect_to_all(impatient(), &urls).await.unwrap();
+        let client = trio.client().await;
         let config = pull::OrderedConfig::default();
         let consumer = jetstream::new(client.clone())
             .create_consumer_on_stream(config, stream.name())
@@ -188,32 +177,18 @@ async fn lost_nodes_leave_no_gap() {
             let (round, at) = (number as usize / 1_000, number % 1_000);
             if at == 300 {
                 // The client's own node is the first to go.
-                let own = client.server_info().server_name;
-                let own: usize = own.trim_start_matches("node-").parse().unwrap();
-                let node = &nodes[(own + round) % 3];
+                let node = trio.node((Trio::node_of(&client) + round) % 3);
                 node.kill();
                 lost = Some(node);
             } else if at == 600 {
                 lost.take().unwrap().restart();
             } else if at == 900 {
-                env::within(async {
-                    while !is_whole(&stream).await {
-                        env::pause(50).await;
-                    }
-                })
-                .await;
+                whole(&stream).await;
             }
         }
         client.close().await.unwrap();
     })
     .await;
-}
-
-/// Whether every server has all of a stream.
-async fn is_whole(stream: &stream::Stream) -> bool {
-    let Ok(info) = stream.get_info().await else { return false };
-    let Some(cluster) = info.cluster else { return false };
-    cluster.leader.is_some() && cluster.replicas.iter().filter(|peer| peer.current).count() == 2
 }
 
 /// A subscription that recovers is whole after each interruption, and says so.

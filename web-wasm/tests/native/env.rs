@@ -23,6 +23,9 @@ use web_wasm::{Client, ConnectError, ConnectOptions, ServerAddr};
 /// How long anything may take that should happen soon.
 const SOON: Duration = Duration::from_secs(20);
 
+/// How long a server may take to go that closes its clients one by one.
+const GONE: Duration = Duration::from_secs(90);
+
 /// Runs a test on one thread, as in a browser.
 pub(crate) async fn local(test: impl Future<Output = ()>) {
     LocalSet::new().run_until(test).await;
@@ -34,6 +37,15 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, future).await.expect("it happens in time")
+}
+
+/// Waits until something is so; `what` says what is waited for where it does not become so.
+pub(crate) async fn eventually(what: impl Fn() -> String, is_so: impl Fn() -> bool) {
+    let began = Clock::now();
+    while !is_so() {
+        assert!(began.elapsed() < SOON, "{}", what());
+        pause(10).await;
+    }
 }
 
 thread_local! {
@@ -284,6 +296,19 @@ impl NatsServer {
             let mut kill = Command::new("kill");
             let sent = kill.args(["-s", "USR2", &child.id().to_string()]).status().unwrap();
             assert!(sent.success());
+        }
+    }
+
+    /// Waits until the server ends by itself.
+    pub(crate) async fn ended(&self) {
+        let has_ended = || match &mut *self.child.borrow_mut() {
+            Some(child) => child.try_wait().unwrap().is_some(),
+            None => true,
+        };
+        let began = Clock::now();
+        while !has_ended() {
+            assert!(began.elapsed() < GONE, "nats-server ends in time");
+            pause(20).await;
         }
     }
 

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-/// Carries TCP connections to a server's websocket port, and cuts them without a word.
+/// Carries TCP connections to a server's port, and cuts them without a word.
 pub(crate) struct WireCutter {
     url: String,
+    severed: Rc<Cell<bool>>,
     wires: Rc<RefCell<Vec<AbortHandle>>>,
     accepted: Rc<Cell<u32>>,
 }
@@ -20,10 +21,15 @@ impl WireCutter {
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let wires = Rc::new(RefCell::new(Vec::<AbortHandle>::new()));
         let accepted = Rc::new(Cell::new(0));
-        let (kept, count) = (Rc::clone(&wires), Rc::clone(&accepted));
+        let severed = Rc::new(Cell::new(false));
+        let (kept, count, is_severed) =
+            (Rc::clone(&wires), Rc::clone(&accepted), Rc::clone(&severed));
         tokio::task::spawn_local(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 count.set(count.get() + 1);
+                if is_severed.get() {
+                    continue;
+                }
                 let server = server.clone();
                 let wire = tokio::task::spawn_local(async move {
                     if let Ok(mut far) = TcpStream::connect(server).await {
@@ -35,7 +41,7 @@ impl WireCutter {
                 kept.push(wire.abort_handle());
             }
         });
-        Self { url, wires, accepted }
+        Self { url, severed, wires, accepted }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -52,5 +58,16 @@ impl WireCutter {
         for wire in self.wires.borrow_mut().drain(..) {
             wire.abort();
         }
+    }
+
+    /// Cuts every connection, and carries none from now on.
+    pub(crate) fn sever(&self) {
+        self.severed.set(true);
+        self.cut();
+    }
+
+    /// Carries connections again.
+    pub(crate) fn mend(&self) {
+        self.severed.set(false);
     }
 }
