@@ -8,6 +8,7 @@ mod cluster;
 mod console;
 mod outages;
 mod page;
+mod present;
 mod proxy;
 mod session;
 mod tls;

@@ -18,8 +18,8 @@ use crate::nodes::Wish;
 use crate::session::{Problem, Session};
 use crate::status::{Pill, Status};
 use crate::{
-    call_api, chaos, code, explore, identity, ledger, nodes, publish, rates, request, status,
-    subscribe, theme, updates,
+    call_api, chaos, code, explore, identity, ledger, nodes, present, publish, rates, request,
+    status, subscribe, theme, updates,
 };
 
 /// The name of this visitor's key.
@@ -32,11 +32,12 @@ const CREDENTIALS: &str = "/v1/credentials";
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
 /// What can be pressed as soon as there is a connection to do it with.
-const BUTTONS: [&str; 8] = [
+const BUTTONS: [&str; 9] = [
     "subscribe",
     "publish",
     "request",
     "probe",
+    "present-show",
     "chaos-drop",
     "chaos-block",
     "chaos-expire",
@@ -105,6 +106,7 @@ async fn connect(problem: &Problem, pill: Pill) -> Result<(), Error> {
     publish::serve(&session)?;
     request::serve(&session)?;
     explore::serve(&session)?;
+    present::serve(&session)?;
     ledger::serve(&session)?;
     chaos::serve(&session)?;
     rates::serve(&session)?;

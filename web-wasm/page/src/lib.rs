@@ -39,6 +39,8 @@ mod ledger;
 #[cfg(target_arch = "wasm32")]
 mod nodes;
 #[cfg(target_arch = "wasm32")]
+mod present;
+#[cfg(target_arch = "wasm32")]
 mod publish;
 #[cfg(target_arch = "wasm32")]
 mod rates;

@@ -40,6 +40,8 @@ pub enum Action {
     Request(String, String),
     /// Asking whether the role allows to publish (`true`) or subscribe to a subject.
     May(bool, String),
+    /// Being in the lobby under a name, and seeing who is.
+    Present(String),
 }
 
 /// A text in double quotes, as Rust and JavaScript alike read it.
@@ -143,6 +145,31 @@ pub fn code(action: &Action, language: Language, origin: &str) -> String {
             shell(payload)
         ),
         (Action::May(publish, subject), language) => may(*publish, subject, language, origin),
+        (Action::Present(name), language) => present(name, language, origin),
+    }
+}
+
+fn present(name: &str, language: Language, origin: &str) -> String {
+    match language {
+        Language::Rust => format!(
+            "let snapshots = Rc::new(HttpSnapshots::new(\"/v1/presence\"));\n\
+             let mut lobby = client\n    .presence(\"demo:lobby\".parse()?)\n    .snapshots(snapshots)\n    \
+             .join(key.public_key(), json!({{ \"name\": {} }}))\n    .await?;\n\
+             while let Some(event) = lobby.next().await {{\n    \
+             println!(\"{{event:?}}: {{}} are here\", lobby.members().len());\n}}",
+            quoted(name)
+        ),
+        Language::JavaScript => format!(
+            "// Say so again every 30 s, and {{ gone: true }} when the page is left.\n\
+             const {{ server_id, client_id }} = nc.info;\n\
+             const here = {{ v: 1, server: server_id, client: client_id, data: {{ name: {} }} }};\n\
+             nc.subscribe(\"presence.demo.lobby.>\", {{\n  \
+             callback: (_, msg) => console.log(msg.subject, msg.json()),\n}});\n\
+             nc.publish(`presence.demo.lobby.${{nkey}}.tab1`, JSON.stringify(here));\n\
+             const {{ members }} = await (await fetch(\"/v1/presence/demo:lobby\")).json();",
+            quoted(name)
+        ),
+        Language::Terminal => format!("curl {origin}/v1/presence/demo:lobby"),
     }
 }
 
@@ -191,11 +218,13 @@ mod tests {
             Action::Publish(subject.clone(), payload.clone()),
             Action::Request(subject.clone(), payload),
             Action::May(true, subject.clone()),
+            Action::Present(subject.clone()),
         ] {
             for language in Language::ALL {
                 let code = code(&action, language, "http://api.example");
-                let names_it =
-                    code.contains(&subject) || matches!(action, Action::Call | Action::Connect);
+                let names_it = code.contains(&subject)
+                    || matches!(action, Action::Call | Action::Connect)
+                    || code.contains("/v1/presence/demo:lobby");
                 assert!(names_it && !code.contains("  \n"), "{action:?} {language:?}: {code}");
             }
         }
