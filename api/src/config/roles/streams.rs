@@ -25,6 +25,8 @@ const MAX_MESSAGE_BYTES: u64 = 64 << 10;
 const MAX_BYTES: u64 = 1 << 40;
 /// Longest that a message is kept: ten years.
 const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 60 * 60;
+/// Consumers of a stream at most, as many as the account has.
+const MAX_CONSUMERS: u64 = 1_024;
 /// Servers that keep a stream at most.
 const MAX_REPLICAS: u64 = 5;
 /// Subjects of a stream at most.
@@ -112,6 +114,8 @@ fn read_stream(
         Kind::Stream => optional(&mut fields, count, 1..=MAX_BYTES, "messages", mistakes),
     };
     let max_age = optional(&mut fields, "ttl_seconds", 1..=MAX_AGE_SECONDS, "seconds", mistakes);
+    let max_consumers =
+        optional(&mut fields, "max_consumers", 1..=MAX_CONSUMERS, "consumers", mistakes);
     let window = match kind {
         Kind::Bucket => Some(SHORTEST_WINDOW),
         Kind::Stream => fields
@@ -123,11 +127,12 @@ fn read_stream(
     fields.finish(
         match kind {
             Kind::Bucket => {
-                "name, history, ttl_seconds, max_bytes, max_value_bytes, storage, replicas"
+                "name, history, ttl_seconds, max_bytes, max_value_bytes, max_consumers, storage, \
+                 replicas"
             }
             Kind::Stream => {
                 "name, subjects, ttl_seconds, max_bytes, max_message_bytes, \
-                 max_messages_per_subject, duplicate_window_seconds, storage, replicas"
+                 max_messages_per_subject, max_consumers, duplicate_window_seconds, storage, replicas"
             }
         },
         mistakes,
@@ -155,6 +160,7 @@ fn read_stream(
         max_message_bytes: max_message_bytes?,
         max_per_subject: max_per_subject?,
         max_age,
+        max_consumers: max_consumers?,
         duplicate_window: window?,
         // Until it is known who publishes there.
         confirms: true,
