@@ -11,6 +11,7 @@ mod page;
 mod present;
 mod proxy;
 mod session;
+mod stored;
 mod tls;
 mod updates;
 

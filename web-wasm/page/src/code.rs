@@ -20,6 +20,9 @@ struct Forms {
     may: HtmlInputElement,
     may_publish: HtmlInputElement,
     present: HtmlInputElement,
+    said: HtmlInputElement,
+    name: HtmlInputElement,
+    value: HtmlInputElement,
 }
 
 impl Forms {
@@ -31,6 +34,8 @@ impl Forms {
             "publish" => Action::Publish(self.publish.value(), self.payload.value()),
             "request" => Action::Request(self.request.value(), self.request_payload.value()),
             "may" => Action::May(self.may_publish.checked(), self.may.value()),
+            "history" => Action::Say(self.said.value()),
+            "board" => Action::Put(self.name.value(), self.value.value()),
             "present" => Action::Present(self.present.value()),
             _ => return None,
         })
@@ -52,6 +57,9 @@ pub(crate) fn serve() -> Result<(), Missing> {
         may: element("probe-subject")?,
         may_publish: element("probe-publish")?,
         present: element("present-name")?,
+        said: element("history-text")?,
+        name: element("board-key")?,
+        value: element("board-value")?,
     });
     let places = document().and_then(|document| document.query_selector_all("[data-code]").ok());
     let count = places.as_ref().map_or(0, web_sys::NodeList::length);

@@ -42,6 +42,10 @@ pub enum Action {
     May(bool, String),
     /// Being in the lobby under a name, and seeing who is.
     Present(String),
+    /// Reading a stream from its beginning, and saying something in it.
+    Say(String),
+    /// Seeing a bucket's keys change, and putting a value at one.
+    Put(String, String),
 }
 
 /// A text in double quotes, as Rust and JavaScript alike read it.
@@ -146,6 +150,55 @@ pub fn code(action: &Action, language: Language, origin: &str) -> String {
         ),
         (Action::May(publish, subject), language) => may(*publish, subject, language, origin),
         (Action::Present(name), language) => present(name, language, origin),
+        (Action::Say(text), language) => stored(
+            "SAID",
+            ("`com.scaling-ws.said.${nkey}`", "format!(\"com.scaling-ws.said.{nkey}\")"),
+            text,
+            language,
+        ),
+        (Action::Put(name, value), language) => {
+            // It is no text here, so it is only what a name may be.
+            let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            let name: String = name.chars().filter(is_plain).collect();
+            let js = format!("`$KV.board.${{nkey}}.{name}`");
+            let rust = format!("format!(\"$KV.board.{{nkey}}.{name}\")");
+            stored("KV_board", (&js, &rust), value, language)
+        }
+    }
+}
+
+/// What a consumer delivers of a stream, and how something is added: the subject in JavaScript and in
+/// Rust, and what is said.
+fn stored(stream: &str, (js, rust): (&str, &str), said: &str, language: Language) -> String {
+    match language {
+        Language::Rust => format!(
+            "// As in “Who this tab is”, with UserKey::generate() and set_role(\"demo\").\n\
+             let delivery = grant.consumer(\"{stream}\").ok_or(\"nothing of it\")?;\n\
+             let mut messages = client.subscribe_delivery(delivery).await?;\n\
+             client.publish({rust}, {}.into()).await?;\n\
+             while let Some(message) = messages.next().await {{\n    \
+             let message = message?;\n    \
+             println!(\"#{{}}: {{:?}}\", message.info()?.stream_sequence, message.payload);\n}}",
+            quoted(said)
+        ),
+        Language::JavaScript => format!(
+            "// As in “Who this tab is”, with a fresh key and {{ nkey, role: \"demo\" }}.\n\
+             const {{ deliver_subject }} = grant.consumers.find(({{ stream }}) => stream === \"{stream}\");\n\
+             nc.subscribe(deliver_subject, {{\n  \
+             callback: (_, msg) => console.log(msg.reply.split(\".\").at(-4), msg.string()),\n}});\n\
+             nc.publish({js}, {});",
+            quoted(said)
+        ),
+        Language::Terminal => match stream.strip_prefix("KV_") {
+            Some(bucket) => format!(
+                "# with a user of the account that may read it\n\
+                 nats --creds USER.creds kv watch {bucket}"
+            ),
+            None => format!(
+                "# with a user of the account that may read it\n\
+                 nats --creds USER.creds stream view {stream}"
+            ),
+        },
     }
 }
 
@@ -219,12 +272,16 @@ mod tests {
             Action::Request(subject.clone(), payload),
             Action::May(true, subject.clone()),
             Action::Present(subject.clone()),
+            Action::Say(subject.clone()),
+            Action::Put("mood".into(), subject.clone()),
         ] {
             for language in Language::ALL {
                 let code = code(&action, language, "http://api.example");
                 let names_it = code.contains(&subject)
                     || matches!(action, Action::Call | Action::Connect)
-                    || code.contains("/v1/presence/demo:lobby");
+                    || ["/v1/presence/demo:lobby", "SAID", "board"]
+                        .iter()
+                        .any(|it| code.contains(it));
                 assert!(names_it && !code.contains("  \n"), "{action:?} {language:?}: {code}");
             }
         }

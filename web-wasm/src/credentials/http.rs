@@ -224,7 +224,7 @@ impl Api {
         let answer = question.ask().await;
         let answer = answer.map_err(|Unreachable(why)| HttpCredentialsError::Unreachable(why))?;
         if answer.is_ok {
-            let grant = serde_json::from_str(&answer.text);
+            let grant = serde_json::from_slice(answer.text.as_bytes());
             return Ok(grant.map_err(|error| HttpCredentialsError::Malformed(error.to_string()))?);
         }
         let (status, Problem { code, detail }) = (answer.status, answer.problem());
