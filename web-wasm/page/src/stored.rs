@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use futures_util::StreamExt;
+use gloo_timers::future::TimeoutFuture;
 use web_sys::{Element, HtmlButtonElement};
 use web_wasm::{
     Client, ConnectError, ConnectOptions, Event, Grant, HttpCredentials, HttpCredentialsError,
@@ -23,6 +24,9 @@ const ROLE: &str = "demo";
 const OPENERS: [&str; 2] = ["history-open", "board-open"];
 const BUTTONS: [&str; 2] = ["history-say", "board-put"];
 const OUTCOMES: [&str; 2] = ["history-result", "board-result"];
+
+/// The pause before the API is asked again, in milliseconds.
+const PAUSE: u32 = 2_000;
 
 /// A connection as a holder of that role.
 pub(crate) struct Stored {
@@ -100,6 +104,11 @@ async fn follow(client: &Client) {
     while let Some(event) = events.next().await {
         match event {
             Event::Connected { .. } => client.renew_credentials(),
+            // The API may still be making what a server has lost.
+            Event::HandoverFailed { .. } => {
+                TimeoutFuture::new(PAUSE).await;
+                client.renew_credentials();
+            }
             Event::Closed { reason, .. } => {
                 let words = words::why(&reason);
                 tell(&Verdict::Unknown(format!("Closed: {words}. Reload the page to go on.")));
