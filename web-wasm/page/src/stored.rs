@@ -33,6 +33,7 @@ pub(crate) struct Stored {
     pub(crate) client: Client,
     pub(crate) key: String,
     pub(crate) grant: Grant,
+    credentials: Rc<HttpCredentials>,
     pub(crate) session: Rc<Session>,
 }
 
@@ -70,7 +71,7 @@ async fn open(session: Rc<Session>) {
         Ok(stored) => {
             tell(&Verdict::Waiting(String::new()));
             enable(&BUTTONS, true);
-            follow(&stored.client).await;
+            follow(&stored).await;
             enable(&BUTTONS, false);
         }
         Err(error) => {
@@ -87,23 +88,27 @@ async fn connect(session: Rc<Session>) -> Result<Rc<Stored>, Error> {
     let grant = credentials.grant().await?;
     let client = ConnectOptions::new()
         .name("scaling-ws page, stored")
-        .credentials(credentials)
+        .credentials(Rc::clone(&credentials))
         .custom_inbox_prefix(&grant.inbox_prefix)
         .min_server_version(2, 14, 0)
         .connect(&grant.servers)
         .await?;
-    let stored = Rc::new(Stored { client, key: key.public_key(), grant, session });
+    let stored = Rc::new(Stored { client, key: key.public_key(), grant, credentials, session });
     history::serve(&stored)?;
     board::serve(&stored)?;
     Ok(stored)
 }
 
 /// Has the API make again what was deleted in an interruption, until the connection is closed.
-async fn follow(client: &Client) {
+async fn follow(stored: &Stored) {
+    let client = &stored.client;
     let mut events = client.events();
     while let Some(event) = events.next().await {
         match event {
-            Event::Connected { .. } => client.renew_credentials(),
+            Event::Connected { .. } => {
+                stored.credentials.outdate();
+                client.renew_credentials();
+            }
             // The API may still be making what a server has lost.
             Event::HandoverFailed { .. } => {
                 TimeoutFuture::new(PAUSE).await;

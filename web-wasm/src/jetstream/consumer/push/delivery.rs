@@ -71,8 +71,8 @@ impl Client {
     /// count; where a consumer takes no acknowledgements, as an API's don't, sending one is refused.
     ///
     /// A consumer that nobody listened to for a time is deleted, and this client can't tell: after an
-    /// interruption have whoever made it do so again, which
-    /// [`renew_credentials`](Self::renew_credentials) does where that is the API. It then begins anew,
+    /// interruption have whoever made it do so again. Where that is the API, `HttpCredentials::outdate` and
+    /// then [`renew_credentials`](Self::renew_credentials) do that. It then begins anew,
     /// with messages that were read before: compare
     /// [`stream_sequence`](crate::jetstream::MessageInfo::stream_sequence).
     ///
