@@ -31,6 +31,9 @@ use crate::{
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// nats-server's number for a stream, or an account, that has as many consumers as it may.
+const MAXIMUM_CONSUMERS: u32 = 10_026;
+
 /// An error response in the making.
 pub struct Problem {
     code: Code,
@@ -172,11 +175,13 @@ impl From<StreamsNotReady> for Problem {
 
 impl From<JetStreamError> for Problem {
     fn from(error: JetStreamError) -> Self {
-        Self::new(
-            Code::JetstreamUnavailable,
-            "What this role reads of a stream could not be made ready; try again.",
-        )
-        .caused_by(error)
+        let detail = match error {
+            JetStreamError::Refused { err_code: MAXIMUM_CONSUMERS, .. } => {
+                "As many read this stream as may; try again later."
+            }
+            _ => "What this role reads of a stream could not be made ready; try again.",
+        };
+        Self::new(Code::JetstreamUnavailable, detail).caused_by(error)
     }
 }
 

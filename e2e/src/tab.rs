@@ -164,6 +164,19 @@ impl Tab {
         Ok(self.focus().await?.refresh().await?)
     }
 
+    /// Closes the tab, as a user would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Browser`] if it cannot be closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may have been closed.
+    pub async fn close(self) -> Result<(), Error> {
+        Ok(self.focus().await?.close_window().await?)
+    }
+
     /// Has the page try to subscribe to `subject`, and waits for its verdict.
     ///
     /// # Errors

@@ -302,7 +302,7 @@ mod tests {
             account_signing: KeyPair::from_random([13; 32]).unwrap(),
             service: KeyPair::from_random([5; 32]).unwrap(),
             system: KeyPair::from_random([4; 32]).unwrap(),
-            roles: (0..4).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
+            roles: (0..5).map(|n| KeyPair::from_random([6 + n; 32]).unwrap()).collect(),
             callout: None,
         }
     }
@@ -355,10 +355,16 @@ mod tests {
         let claims = Claims::<UserClaims>::decode(credentials.jwt().as_str()).unwrap();
         assert_eq!(claims.iss, *keys().account_signing.public());
         assert_eq!(claims.nats.issuer_account, Some(keys().account.public().clone()));
-        assert_eq!(
-            claims.nats.publish,
-            Some(Permission::only(["com.scaling-ws.>", "presence.*.*.*.*", "rooms.*.announce"]))
-        );
+        let publishes = [
+            "com.scaling-ws.>",
+            "presence.*.*.*.*",
+            "rooms.*.announce",
+            "$JS.API.CONSUMER.CREATE.KV_board.*",
+            "$JS.API.CONSUMER.DELETE.KV_board.*",
+            "$JS.API.CONSUMER.CREATE.SAID.*",
+            "$JS.API.CONSUMER.DELETE.SAID.*",
+        ];
+        assert_eq!(claims.nats.publish, Some(Permission::only(publishes)));
         let inbox = format!("_INBOX.{}.>", keys().service.public());
         let reads = Permission::only([inbox, "presence.*.*.*.*".to_owned()]);
         assert_eq!(claims.nats.subscribe, Some(reads));
@@ -403,7 +409,7 @@ mod tests {
         assert!(matches!(error, PlanError::MonitorNotLoopback(_)));
         assert!(matches!(refuse(|r| r.allowed_origins.clear()), PlanError::NoOrigin));
         let error = refuse(|r| r.roles.truncate(1));
-        assert!(matches!(error, PlanError::KeyCount { keys: 4, roles: 1 }));
+        assert!(matches!(error, PlanError::KeyCount { keys: 5, roles: 1 }));
         let error = refuse(|r| r.roles[0].template.publish.deny = vec!["a".repeat(1 << 16)]);
         assert!(matches!(error, PlanError::TooManyRoles { .. }));
         assert!(matches!(refuse(|r| r.dir = "generated".into()), PlanError::Relative(_)));

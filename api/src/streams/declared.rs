@@ -48,6 +48,8 @@ pub struct DeclaredStream {
     pub max_per_subject: Option<u64>,
     /// How long it keeps a message.
     pub max_age: Option<Duration>,
+    /// Consumers at most, of all who read it; without, as many as the account has room for.
+    pub max_consumers: Option<u64>,
     /// How long it knows the ids of messages.
     pub duplicate_window: Duration,
     /// Whether it confirms what it stores. Not so where a browser may publish: the confirmation goes
@@ -81,7 +83,7 @@ impl DeclaredStream {
             "name": self.name,
             "subjects": self.subjects,
             "retention": "limits",
-            "max_consumers": -1,
+            "max_consumers": limit(self.max_consumers),
             "max_msgs": -1,
             "max_bytes": self.max_bytes,
             "max_age": nanoseconds(self.max_age.unwrap_or_default()),
@@ -129,6 +131,7 @@ pub(super) mod testing {
             max_message_bytes: 1024,
             max_per_subject: Some(1),
             max_age: Some(Duration::from_secs(60)),
+            max_consumers: None,
             duplicate_window: Duration::from_millis(100),
             confirms: false,
         }

@@ -229,3 +229,24 @@ async fn nats_server_answers_wherever_the_asker_says() {
     .await;
     assert_eq!(last().await, before);
 }
+
+/// Consumers of strangers use up what is there for strangers, and nothing else.
+#[tokio::test]
+async fn who_comes_when_all_consumers_are_taken_waits_and_others_do_not() {
+    let mut nats = Nats::unprovisioned();
+    nats.edit_roles("max_consumers = 128", "max_consumers = 1");
+    assert!(nats.init().status.success());
+    nats.start().await;
+    let api = Api::ready(&nats).await;
+    let ask = |role: &str, key: &KeyPair| {
+        let body = json!({ "nkey": key.public_key(), "role": role });
+        api.post("/v1/credentials", body.to_string())
+    };
+    let (first, second) = (KeyPair::new_user(), KeyPair::new_user());
+    assert_eq!(ask("demo", &first).await.status(), 200);
+    let full = problem(ask("demo", &second).await, 503, "jetstream_unavailable").await;
+    assert!(full["detail"].as_str().unwrap().contains("as may"), "{full}");
+    // Who has one keeps it, and who needs none is let in.
+    assert_eq!(ask("demo", &first).await.status(), 200);
+    assert_eq!(ask("guest", &second).await.status(), 200);
+}

@@ -10,8 +10,10 @@ mod leaf;
 mod outages;
 mod outbox;
 mod page;
+mod present;
 mod proxy;
 mod session;
+mod stored;
 mod tls;
 mod updates;
 

@@ -18,25 +18,28 @@ use crate::nodes::Wish;
 use crate::session::{Problem, Session};
 use crate::status::{Pill, Status};
 use crate::{
-    call_api, chaos, code, explore, identity, ledger, nodes, publish, rates, request, status,
-    subscribe, theme, updates,
+    call_api, chaos, code, explore, identity, ledger, nodes, present, publish, rates, request,
+    status, stored, subscribe, theme, updates,
 };
 
 /// The name of this visitor's key.
 const KEY: &str = "visitor";
 
 /// Where the API mints credentials.
-const CREDENTIALS: &str = "/v1/credentials";
+pub(crate) const CREDENTIALS: &str = "/v1/credentials";
 
 /// The first and the longest pause between two attempts to reach the API.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
 /// What can be pressed as soon as there is a connection to do it with.
-const BUTTONS: [&str; 8] = [
+const BUTTONS: [&str; 11] = [
     "subscribe",
     "publish",
     "request",
     "probe",
+    "history-open",
+    "board-open",
+    "present-show",
     "chaos-drop",
     "chaos-block",
     "chaos-expire",
@@ -105,6 +108,8 @@ async fn connect(problem: &Problem, pill: Pill) -> Result<(), Error> {
     publish::serve(&session)?;
     request::serve(&session)?;
     explore::serve(&session)?;
+    stored::serve(&session)?;
+    present::serve(&session)?;
     ledger::serve(&session)?;
     chaos::serve(&session)?;
     rates::serve(&session)?;

@@ -19,6 +19,10 @@ struct Forms {
     request_payload: HtmlInputElement,
     may: HtmlInputElement,
     may_publish: HtmlInputElement,
+    present: HtmlInputElement,
+    said: HtmlInputElement,
+    name: HtmlInputElement,
+    value: HtmlInputElement,
 }
 
 impl Forms {
@@ -30,6 +34,9 @@ impl Forms {
             "publish" => Action::Publish(self.publish.value(), self.payload.value()),
             "request" => Action::Request(self.request.value(), self.request_payload.value()),
             "may" => Action::May(self.may_publish.checked(), self.may.value()),
+            "history" => Action::Say(self.said.value()),
+            "board" => Action::Put(self.name.value(), self.value.value()),
+            "present" => Action::Present(self.present.value()),
             _ => return None,
         })
     }
@@ -49,6 +56,10 @@ pub(crate) fn serve() -> Result<(), Missing> {
         request_payload: element("request-payload")?,
         may: element("probe-subject")?,
         may_publish: element("probe-publish")?,
+        present: element("present-name")?,
+        said: element("history-text")?,
+        name: element("board-key")?,
+        value: element("board-value")?,
     });
     let places = document().and_then(|document| document.query_selector_all("[data-code]").ok());
     let count = places.as_ref().map_or(0, web_sys::NodeList::length);

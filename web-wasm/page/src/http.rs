@@ -50,7 +50,7 @@ pub(crate) async fn call(method: &str, path: &str) -> Result<String, CallError> 
     if response.ok() {
         return Ok(text);
     }
-    let Problem { detail } = serde_json::from_str(&text).unwrap_or_default();
+    let Problem { detail } = serde_json::from_slice(text.as_bytes()).unwrap_or_default();
     Err(CallError::Refused { status: response.status(), detail })
 }
 
@@ -60,5 +60,5 @@ pub(crate) async fn call(method: &str, path: &str) -> Result<String, CallError> 
 /// [`CallError`].
 pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, CallError> {
     let text = call("GET", path).await?;
-    serde_json::from_str(&text).map_err(|_| CallError::Malformed)
+    serde_json::from_slice(text.as_bytes()).map_err(|_| CallError::Malformed)
 }

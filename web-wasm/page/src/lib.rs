@@ -6,16 +6,19 @@
 //!
 //! The document is static, so that it is there before this module is; each part of it has a module
 //! here that finds its elements and fills them. What can be reckoned without a browser is in
-//! [`chart`], [`lines`] and [`snippets`].
+//! [`chart`], [`lines`], [`sequence`] and [`snippets`].
 
 pub mod chart;
 pub mod lines;
+pub mod sequence;
 pub mod snippets;
 
 #[cfg(target_arch = "wasm32")]
 mod announce;
 #[cfg(target_arch = "wasm32")]
 mod app;
+#[cfg(target_arch = "wasm32")]
+mod board;
 #[cfg(target_arch = "wasm32")]
 mod call_api;
 #[cfg(target_arch = "wasm32")]
@@ -31,6 +34,8 @@ mod explore;
 #[cfg(target_arch = "wasm32")]
 mod frame;
 #[cfg(target_arch = "wasm32")]
+mod history;
+#[cfg(target_arch = "wasm32")]
 mod http;
 #[cfg(target_arch = "wasm32")]
 mod identity;
@@ -38,6 +43,8 @@ mod identity;
 mod ledger;
 #[cfg(target_arch = "wasm32")]
 mod nodes;
+#[cfg(target_arch = "wasm32")]
+mod present;
 #[cfg(target_arch = "wasm32")]
 mod publish;
 #[cfg(target_arch = "wasm32")]
@@ -48,6 +55,8 @@ mod request;
 mod session;
 #[cfg(target_arch = "wasm32")]
 mod status;
+#[cfg(target_arch = "wasm32")]
+mod stored;
 #[cfg(target_arch = "wasm32")]
 mod subscribe;
 #[cfg(target_arch = "wasm32")]

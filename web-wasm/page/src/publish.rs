@@ -98,7 +98,8 @@ impl Publish {
     }
 }
 
-fn not_published(error: &PublishError) -> Verdict {
+/// Why a message was not published, in words that say what to do.
+pub(crate) fn not_published(error: &PublishError) -> Verdict {
     match error {
         PublishError::MaxPayloadExceeded { size, limit } => Verdict::Invalid(format!(
             "Not published: {size} bytes are more than the {limit} that your role may publish."

@@ -40,6 +40,12 @@ pub enum Action {
     Request(String, String),
     /// Asking whether the role allows to publish (`true`) or subscribe to a subject.
     May(bool, String),
+    /// Being in the lobby under a name, and seeing who is.
+    Present(String),
+    /// Reading a stream from its beginning, and saying something in it.
+    Say(String),
+    /// Seeing a bucket's keys change, and putting a value at one.
+    Put(String, String),
 }
 
 /// A text in double quotes, as Rust and JavaScript alike read it.
@@ -143,6 +149,80 @@ pub fn code(action: &Action, language: Language, origin: &str) -> String {
             shell(payload)
         ),
         (Action::May(publish, subject), language) => may(*publish, subject, language, origin),
+        (Action::Present(name), language) => present(name, language, origin),
+        (Action::Say(text), language) => stored(
+            "SAID",
+            ("`com.scaling-ws.said.${nkey}`", "format!(\"com.scaling-ws.said.{nkey}\")"),
+            text,
+            language,
+        ),
+        (Action::Put(name, value), language) => {
+            // It is no text here, so it is only what a name may be.
+            let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            let name: String = name.chars().filter(is_plain).collect();
+            let js = format!("`$KV.board.${{nkey}}.{name}`");
+            let rust = format!("format!(\"$KV.board.{{nkey}}.{name}\")");
+            stored("KV_board", (&js, &rust), value, language)
+        }
+    }
+}
+
+/// What a consumer delivers of a stream, and how something is added: the subject in JavaScript and in
+/// Rust, and what is said.
+fn stored(stream: &str, (js, rust): (&str, &str), said: &str, language: Language) -> String {
+    match language {
+        Language::Rust => format!(
+            "// As in “Who this tab is”, with UserKey::generate() and set_role(\"demo\").\n\
+             let delivery = grant.consumer(\"{stream}\").ok_or(\"nothing of it\")?;\n\
+             let mut messages = client.subscribe_delivery(delivery).await?;\n\
+             client.publish({rust}, {}.into()).await?;\n\
+             while let Some(message) = messages.next().await {{\n    \
+             let message = message?;\n    \
+             println!(\"#{{}}: {{:?}}\", message.info()?.stream_sequence, message.payload);\n}}",
+            quoted(said)
+        ),
+        Language::JavaScript => format!(
+            "// As in “Who this tab is”, with a fresh key and {{ nkey, role: \"demo\" }}.\n\
+             const {{ deliver_subject }} = grant.consumers.find(({{ stream }}) => stream === \"{stream}\");\n\
+             nc.subscribe(deliver_subject, {{\n  \
+             callback: (_, msg) => console.log(msg.reply.split(\".\").at(-4), msg.string()),\n}});\n\
+             nc.publish({js}, {});",
+            quoted(said)
+        ),
+        Language::Terminal => match stream.strip_prefix("KV_") {
+            Some(bucket) => format!(
+                "# with a user of the account that may read it\n\
+                 nats --creds USER.creds kv watch {bucket}"
+            ),
+            None => format!(
+                "# with a user of the account that may read it\n\
+                 nats --creds USER.creds stream view {stream}"
+            ),
+        },
+    }
+}
+
+fn present(name: &str, language: Language, origin: &str) -> String {
+    match language {
+        Language::Rust => format!(
+            "let snapshots = Rc::new(HttpSnapshots::new(\"/v1/presence\"));\n\
+             let mut lobby = client\n    .presence(\"demo:lobby\".parse()?)\n    .snapshots(snapshots)\n    \
+             .join(key.public_key(), json!({{ \"name\": {} }}))\n    .await?;\n\
+             while let Some(event) = lobby.next().await {{\n    \
+             println!(\"{{event:?}}: {{}} are here\", lobby.members().len());\n}}",
+            quoted(name)
+        ),
+        Language::JavaScript => format!(
+            "// Say so again every 30 s, and {{ gone: true }} when the page is left.\n\
+             const {{ server_id, client_id }} = nc.info;\n\
+             const here = {{ v: 1, server: server_id, client: client_id, data: {{ name: {} }} }};\n\
+             nc.subscribe(\"presence.demo.lobby.>\", {{\n  \
+             callback: (_, msg) => console.log(msg.subject, msg.json()),\n}});\n\
+             nc.publish(`presence.demo.lobby.${{nkey}}.tab1`, JSON.stringify(here));\n\
+             const {{ members }} = await (await fetch(\"/v1/presence/demo:lobby\")).json();",
+            quoted(name)
+        ),
+        Language::Terminal => format!("curl {origin}/v1/presence/demo:lobby"),
     }
 }
 
@@ -191,11 +271,17 @@ mod tests {
             Action::Publish(subject.clone(), payload.clone()),
             Action::Request(subject.clone(), payload),
             Action::May(true, subject.clone()),
+            Action::Present(subject.clone()),
+            Action::Say(subject.clone()),
+            Action::Put("mood".into(), subject.clone()),
         ] {
             for language in Language::ALL {
                 let code = code(&action, language, "http://api.example");
-                let names_it =
-                    code.contains(&subject) || matches!(action, Action::Call | Action::Connect);
+                let names_it = code.contains(&subject)
+                    || matches!(action, Action::Call | Action::Connect)
+                    || ["/v1/presence/demo:lobby", "SAID", "board"]
+                        .iter()
+                        .any(|it| code.contains(it));
                 assert!(names_it && !code.contains("  \n"), "{action:?} {language:?}: {code}");
             }
         }

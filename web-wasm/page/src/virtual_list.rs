@@ -21,13 +21,15 @@ const KEPT: usize = 100_000;
 /// A list of lines with rows of one height, which are used again for other lines as the reader
 /// scrolls. It stays at its end unless the reader has scrolled up.
 pub(crate) struct VirtualList<T> {
-    inner: Rc<Inner<T>>,
+    source: Rc<Source<T>>,
+    inner: Rc<Inner>,
     frame: Frame,
 }
 
 impl<T> Clone for VirtualList<T> {
     fn clone(&self) -> Self {
-        Self { inner: Rc::clone(&self.inner), frame: self.frame.clone() }
+        let (source, inner) = (Rc::clone(&self.source), Rc::clone(&self.inner));
+        Self { source, inner, frame: self.frame.clone() }
     }
 }
 
@@ -41,11 +43,43 @@ pub(crate) struct RowKind<T> {
     pub(crate) texts: fn(usize, &T) -> Vec<String>,
 }
 
-struct Inner<T> {
+/// The lines of a list.
+struct Source<T> {
+    lines: RefCell<Lines<T>>,
+    kind: RowKind<T>,
+}
+
+/// What is drawn of them, whatever they are: the module has the drawing only once.
+trait Drawable {
+    /// The class of a row, and the classes of its cells.
+    fn classes(&self) -> (&'static str, &'static [&'static str]);
+
+    /// The number of the first line that is kept, and how many are.
+    fn extent(&self) -> (usize, usize);
+
+    /// The texts of the cells of a line.
+    fn texts(&self, number: usize) -> Option<Vec<String>>;
+}
+
+impl<T> Drawable for Source<T> {
+    fn classes(&self) -> (&'static str, &'static [&'static str]) {
+        (self.kind.class, self.kind.cells)
+    }
+
+    fn extent(&self) -> (usize, usize) {
+        let lines = self.lines.borrow();
+        (lines.first(), lines.len())
+    }
+
+    fn texts(&self, number: usize) -> Option<Vec<String>> {
+        self.lines.borrow().get(number).map(|line| (self.kind.texts)(number, line))
+    }
+}
+
+struct Inner {
     scroll: HtmlElement,
     list: HtmlElement,
-    kind: RowKind<T>,
-    lines: RefCell<Lines<T>>,
+    lines: Rc<dyn Drawable>,
     rows: RefCell<Vec<Row>>,
     follows: Cell<bool>,
     /// The number of the line at the top of the list when it was drawn last, and their number.
@@ -66,34 +100,15 @@ impl<T: 'static> VirtualList<T> {
         list: &'static str,
         kind: RowKind<T>,
     ) -> Result<Self, Missing> {
-        let inner = Rc::new(Inner {
-            scroll: element(scroll)?,
-            list: element(list)?,
-            kind,
-            lines: RefCell::new(Lines::new(KEPT)),
-            rows: RefCell::default(),
-            follows: Cell::new(true),
-            drawn: Cell::default(),
-        });
-        let weak = Rc::downgrade(&inner);
-        let frame = Frame::new(move || {
-            if let Some(inner) = weak.upgrade() {
-                inner.draw();
-            }
-        });
-        let (weak, redraw) = (Rc::downgrade(&inner), frame.clone());
-        on(&inner.scroll, "scroll", move |_| {
-            if let Some(inner) = weak.upgrade() {
-                inner.follows.set(inner.is_at_end());
-                redraw.request();
-            }
-        });
-        Ok(Self { inner, frame })
+        let source = Rc::new(Source { lines: RefCell::new(Lines::new(KEPT)), kind });
+        let inner = Inner::new(scroll, list, Rc::<Source<T>>::clone(&source))?;
+        let frame = inner.serve();
+        Ok(Self { source, inner, frame })
     }
 
     /// Adds lines, and shows them in the next frame.
     pub(crate) fn extend(&self, lines: impl IntoIterator<Item = T>) {
-        let mut kept = self.inner.lines.borrow_mut();
+        let mut kept = self.source.lines.borrow_mut();
         for line in lines {
             kept.push(line);
         }
@@ -101,31 +116,82 @@ impl<T: 'static> VirtualList<T> {
         self.frame.request();
     }
 
+    /// Shows these lines in the place of all others, and leaves the reader where it is.
+    pub(crate) fn replace(&self, lines: impl IntoIterator<Item = T>) {
+        self.source.lines.borrow_mut().clear();
+        self.inner.outdate();
+        self.extend(lines);
+    }
+
     /// How many lines there ever were.
     pub(crate) fn total(&self) -> usize {
-        self.inner.lines.borrow().total()
+        self.source.lines.borrow().total()
     }
 
     pub(crate) fn clear(&self) {
-        self.inner.lines.borrow_mut().clear();
-        for row in self.inner.rows.take() {
-            row.element.remove();
-        }
-        self.inner.follows.set(true);
-        self.inner.drawn.set((0, 0));
+        self.source.lines.borrow_mut().clear();
+        self.inner.empty();
         self.frame.request();
     }
 }
 
-impl<T> Inner<T> {
+impl Inner {
+    fn new(
+        scroll: &'static str,
+        list: &'static str,
+        lines: Rc<dyn Drawable>,
+    ) -> Result<Rc<Self>, Missing> {
+        Ok(Rc::new(Self {
+            scroll: element(scroll)?,
+            list: element(list)?,
+            lines,
+            rows: RefCell::default(),
+            follows: Cell::new(true),
+            drawn: Cell::default(),
+        }))
+    }
+
+    /// What draws the list, as it does by itself when it is scrolled.
+    fn serve(self: &Rc<Self>) -> Frame {
+        let weak = Rc::downgrade(self);
+        let frame = Frame::new(move || {
+            if let Some(inner) = weak.upgrade() {
+                inner.draw();
+            }
+        });
+        let (weak, redraw) = (Rc::downgrade(self), frame.clone());
+        on(&self.scroll, "scroll", move |_| {
+            if let Some(inner) = weak.upgrade() {
+                inner.follows.set(inner.is_at_end());
+                redraw.request();
+            }
+        });
+        frame
+    }
+
+    /// What the rows show is not what the lines are any more.
+    fn outdate(&self) {
+        self.follows.set(false);
+        for row in &*self.rows.borrow() {
+            row.number.set(None);
+        }
+    }
+
+    fn empty(&self) {
+        for row in self.rows.take() {
+            row.element.remove();
+        }
+        self.follows.set(true);
+        self.drawn.set((0, 0));
+    }
+
     fn is_at_end(&self) -> bool {
         let scroll = &self.scroll;
         scroll.scroll_height() - scroll.scroll_top() - scroll.client_height() < ROW as i32
     }
 
     fn draw(&self) {
-        let lines = self.lines.borrow();
-        let (first, length) = (lines.first(), lines.len());
+        let (first, length) = self.lines.extent();
         self.scroll.class_list().toggle_with_force("filled", length > 0).ok();
         let (drawn_first, drawn_length) = self.drawn.replace((first, length));
         if drawn_length != length {
@@ -146,11 +212,11 @@ impl<T> Inner<T> {
         }
         let from = (wanted / ROW).saturating_sub(MARGIN);
         let to = (wanted / ROW + view.div_ceil(ROW) + MARGIN).min(length);
-        self.fill(&lines, from..to);
+        self.fill(first, from..to);
     }
 
     /// Shows the lines at these places, counted from the first that is kept.
-    fn fill(&self, lines: &Lines<T>, places: core::ops::Range<usize>) {
+    fn fill(&self, first: usize, places: core::ops::Range<usize>) {
         let mut rows = self.rows.borrow_mut();
         while rows.len() > places.len() {
             if let Some(row) = rows.pop() {
@@ -162,7 +228,7 @@ impl<T> Inner<T> {
             rows.push(row);
         }
         for (row, place) in rows.iter().zip(places) {
-            let number = lines.first() + place;
+            let number = first + place;
             row.element
                 .style()
                 .set_property("transform", &format!("translateY({}px)", place * ROW))
@@ -170,8 +236,8 @@ impl<T> Inner<T> {
             if row.number.replace(Some(number)) == Some(number) {
                 continue;
             }
-            let Some(line) = lines.get(number) else { continue };
-            for (cell, text) in row.cells.iter().zip((self.kind.texts)(number, line)) {
+            let Some(texts) = self.lines.texts(number) else { continue };
+            for (cell, text) in row.cells.iter().zip(texts) {
                 cell.set_text_content(Some(&text));
             }
             attribute(&row.element, "aria-posinset", &(number + 1).to_string());
@@ -181,9 +247,10 @@ impl<T> Inner<T> {
     }
 
     fn make_row(&self) -> Option<Row> {
-        let item: Element = create("li", self.kind.class, "").ok()?;
+        let (class, classes) = self.lines.classes();
+        let item: Element = create("li", class, "").ok()?;
         let mut cells = Vec::new();
-        for class in self.kind.cells {
+        for class in classes {
             let cell = create("span", class, "").ok()?;
             item.append_child(&cell).ok()?;
             cells.push(cell.into());

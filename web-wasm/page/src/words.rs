@@ -1,6 +1,6 @@
 //! What happens to a connection, in words that say what to do.
 
-use web_wasm::{DisconnectReason, Operation, ServerError};
+use web_wasm::{DateTime, DisconnectReason, Operation, ServerError};
 
 /// Why a connection is not there.
 pub(crate) fn why(reason: &DisconnectReason) -> String {
@@ -48,4 +48,9 @@ pub(crate) fn denied(operation: Operation, subject: &str) -> String {
         Operation::Subscribe => "subscribe to",
     };
     format!("your role does not allow you to {what} {subject}")
+}
+
+/// The time of day at which something was stored, in UTC.
+pub(crate) fn time(stored: DateTime) -> String {
+    stored.to_string().get(11..19).unwrap_or_default().to_owned()
 }

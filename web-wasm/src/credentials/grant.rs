@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use serde::Deserialize;
 
+use crate::jetstream::consumer::push::Delivery;
+
 /// What an API grants: a JWT about the page's key, and what goes with it.
 ///
 /// `Debug` does not show the JWT.
@@ -24,6 +26,17 @@ pub struct Grant {
     pub inbox_prefix: String,
     /// The websocket listeners that accept the JWT.
     pub servers: Vec<String>,
+    /// What consumers deliver that the API has made for the key; see
+    /// [`Client::subscribe_delivery`](crate::Client::subscribe_delivery).
+    #[serde(default)]
+    pub consumers: Vec<Delivery>,
+}
+
+impl Grant {
+    /// What is delivered of a stream, if anything. That of a bucket begins with `KV_`.
+    pub fn consumer(&self, stream: &str) -> Option<&Delivery> {
+        self.consumers.iter().find(|delivery| delivery.stream == stream)
+    }
 }
 
 impl fmt::Debug for Grant {
@@ -33,6 +46,7 @@ impl fmt::Debug for Grant {
             .field("ttl", &self.ttl)
             .field("inbox_prefix", &self.inbox_prefix)
             .field("servers", &self.servers)
+            .field("consumers", &self.consumers)
             .finish_non_exhaustive()
     }
 }
@@ -204,7 +218,34 @@ mod tests {
             refresh_after: 80,
             inbox_prefix: "_INBOX.U".into(),
             servers: Vec::new(),
+            consumers: Vec::new(),
         }
+    }
+
+    #[test]
+    fn an_answer_is_read_with_its_consumers_or_without() {
+        let answer = serde_json::json!({
+            "jwt": "s3cret", "expires_at": 1_000_100, "server_time": 1_000_000, "ttl": 100,
+            "refresh_after": 80, "inbox_prefix": "_INBOX.U", "servers": [], "role": "demo",
+        });
+        let read = |answer| serde_json::from_value::<Grant>(answer).unwrap();
+        assert_eq!(read(answer.clone()), grant());
+        let mut more = answer;
+        more["consumers"] = serde_json::json!([
+            { "stream": "SAID", "deliver_subject": "_INBOX.U.stream.SAID", "filter": ["said.*"] },
+            { "stream": "KV_board", "deliver_subject": "_INBOX.U.stream.KV_board", "newer": 1 },
+        ]);
+        let grant = read(more);
+        let said = grant.consumer("SAID").unwrap();
+        assert_eq!(
+            (&*said.deliver_subject, &*said.filter),
+            ("_INBOX.U.stream.SAID", &["said.*".into()][..])
+        );
+        assert_eq!(
+            grant.consumer("KV_board"),
+            Some(&Delivery::new("KV_board", "_INBOX.U.stream.KV_board"))
+        );
+        assert_eq!(grant.consumer("KV_other"), None);
     }
 
     fn at(seconds: u64) -> Duration {

@@ -96,8 +96,10 @@ impl HttpCredentials {
         self.outdate();
     }
 
-    /// What is held, and what is on its way, is not what is wanted any more.
-    fn outdate(&self) {
+    /// What is held, and what is on its way, is not what is wanted any more: the API is asked anew before
+    /// the next connection, however new the grant. So it makes again what has gone of what it made, such
+    /// as consumers; see [`Client::renew_credentials`](crate::Client::renew_credentials).
+    pub fn outdate(&self) {
         self.asking.replace(None);
         self.keeper.borrow_mut().outdate();
     }
@@ -224,7 +226,7 @@ impl Api {
         let answer = question.ask().await;
         let answer = answer.map_err(|Unreachable(why)| HttpCredentialsError::Unreachable(why))?;
         if answer.is_ok {
-            let grant = serde_json::from_str(&answer.text);
+            let grant = serde_json::from_slice(answer.text.as_bytes());
             return Ok(grant.map_err(|error| HttpCredentialsError::Malformed(error.to_string()))?);
         }
         let (status, Problem { code, detail }) = (answer.status, answer.problem());

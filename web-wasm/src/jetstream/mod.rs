@@ -30,6 +30,7 @@
 //! | read, purge and delete messages, manage consumers | [`Stream`](stream::Stream) |
 //! | read a stream's messages as they come | [`Consumer`](consumer::Consumer) |
 //! | subscribe, and get what was missed in an interruption | [`Client::subscribe_recovering`] |
+//! | read what an API's consumer delivers | [`Client::subscribe_delivery`] |
 //! | see what the account may use | [`Context::query_account`] |
 
 mod builder;

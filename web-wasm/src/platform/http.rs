@@ -85,7 +85,7 @@ impl Question<'_> {
 impl Answer {
     /// What it says of why it is not what was asked for; empty where it says nothing of the kind.
     pub(crate) fn problem(&self) -> Problem {
-        serde_json::from_str(&self.text).unwrap_or_default()
+        serde_json::from_slice(self.text.as_bytes()).unwrap_or_default()
     }
 }
 

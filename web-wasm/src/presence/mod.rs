@@ -51,7 +51,6 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use futures_core::Stream;
 use nats_proto::connection::{EndReason, FlushError};
-use nats_proto::presence::SignalError;
 
 use crate::client::Client;
 
@@ -59,8 +58,8 @@ pub use builder::{JoinError, PresenceBuilder};
 #[cfg(target_arch = "wasm32")]
 pub use http::HttpSnapshots;
 pub use nats_proto::presence::{
-    Channel, ChannelError, DEFAULT_TTL, Event, MAX_DATA_BYTES, Member, Snapshot, SnapshotMember,
-    SnapshotTab, TabError,
+    Channel, ChannelError, DEFAULT_TTL, Event, MAX_DATA_BYTES, Member, SignalError, Snapshot,
+    SnapshotMember, SnapshotTab, TabError,
 };
 pub use snapshots::{Snapshots, SnapshotsError};
 

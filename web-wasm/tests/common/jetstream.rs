@@ -16,7 +16,7 @@ pub(super) async fn jetstream(name: &str) -> Context {
     jetstream::new(client(name).await)
 }
 
-async fn client(name: &str) -> Client {
+pub(super) async fn client(name: &str) -> Client {
     env::connect_jetstream(ConnectOptions::new().name(name)).await.unwrap()
 }
 

@@ -117,6 +117,7 @@ macro_rules! scenarios {
             consumers fetching limits_of_consumers acknowledging consuming dropping_consumers
             pinned_clients ordered_consumers many_messages_in_order
             flow_control pushing_over_broken_connections sharing_and_losing_push_consumers
+            reading_what_anothers_consumer_delivers
             object_stores objects objects_that_are_not_whole puts_that_fail links_and_names
             watching_object_stores
             outboxes_over_reloads outboxes_in_two_tabs outboxes_and_refusals outboxes_have_bounds

@@ -10,7 +10,7 @@ use web_wasm::jetstream::consumer::{
 use web_wasm::jetstream::stream::Stream;
 
 use super::consumers::{number, publish_numbers};
-use super::jetstream::{jetstream, own_stream};
+use super::jetstream::{client, jetstream, own_stream};
 use crate::env;
 
 /// One that delivers to an inbox, and says at least once a second that it is there: often enough for a
@@ -145,5 +145,47 @@ pub(crate) async fn sharing_and_losing_push_consumers() {
     stream.delete_consumer(&consumer.cached_info().name).await.unwrap();
     let gone = env::within(messages.next()).await.unwrap().unwrap_err();
     assert_eq!(gone, push::MessagesError::Push(push::PushError::MissingHeartbeat));
+    jetstream.client().close().await.unwrap();
+}
+
+/// What a consumer delivers that another made is read by who knows where, with no right to ask for it:
+/// over a broken connection it goes on, and when it was made anew it begins anew.
+pub(crate) async fn reading_what_anothers_consumer_delivers() {
+    let jetstream = jetstream("reading_what_anothers_consumer_delivers").await;
+    let stream = own_stream(&jetstream, "DELIVERED").await;
+    publish_numbers(&stream, 0..2).await;
+    let reader = client("reading_what_anothers_consumer_delivers").await;
+    let config = push::Config {
+        durable_name: Some("anothers".into()),
+        deliver_subject: reader.new_inbox(),
+        idle_heartbeat: Duration::ZERO,
+        ..to_inbox(&stream)
+    };
+    let delivery = push::Delivery::new(stream.name().as_str(), config.deliver_subject.clone());
+    stream.create_consumer(config.clone()).await.unwrap();
+
+    let mut messages = reader.subscribe_delivery(&delivery).await.unwrap();
+    let mut next = async || {
+        let message = env::within(messages.next()).await.unwrap().unwrap();
+        let info = message.info().unwrap();
+        (number(&message), info.stream_sequence, info.pending)
+    };
+    assert_eq!((next().await, next().await), ((0, 1, 1), (1, 2, 0)));
+    reader.force_reconnect();
+    reader.flush().await.unwrap();
+    publish_numbers(&stream, 2..3).await;
+    assert_eq!(next().await, (2, 3, 0));
+
+    stream.delete_consumer("anothers").await.unwrap();
+    publish_numbers(&stream, 3..4).await;
+    stream.create_consumer(config).await.unwrap();
+    for expected in 0..4 {
+        assert_eq!(next().await.0, expected, "from the beginning, and nothing said to be missed");
+    }
+
+    let nowhere = push::Delivery::new("no.stream", "x");
+    let refused = reader.subscribe_delivery(&nowhere).await.unwrap_err();
+    assert!(matches!(refused, push::DeliveryError::Stream(_)), "{refused}");
+    reader.close().await.unwrap();
     jetstream.client().close().await.unwrap();
 }

@@ -53,6 +53,7 @@ pub(super) fn read_bucket(
         max_message_bytes: MAX_MESSAGE_BYTES,
         max_per_subject: None,
         max_age,
+        max_consumers: None,
         duplicate_window: max_age.map_or(WINDOW, |age| age.min(WINDOW)),
         confirms: true,
     })

@@ -26,6 +26,8 @@ pub(super) const MAX_MESSAGE_BYTES: u64 = 64 << 10;
 pub(super) const MAX_BYTES: u64 = 1 << 40;
 /// Longest that a message is kept: ten years.
 pub(super) const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 60 * 60;
+/// Consumers of a stream at most, as many as the account has.
+const MAX_CONSUMERS: u64 = 1_024;
 /// Servers that keep a stream at most.
 pub(super) const MAX_REPLICAS: u64 = 5;
 /// Subjects of a stream at most.
@@ -124,6 +126,8 @@ fn read_stream(
         Kept::Messages => optional(&mut fields, count, 1..=MAX_BYTES, "messages", mistakes),
     };
     let max_age = optional(&mut fields, "ttl_seconds", 1..=MAX_AGE_SECONDS, "seconds", mistakes);
+    let max_consumers =
+        optional(&mut fields, "max_consumers", 1..=MAX_CONSUMERS, "consumers", mistakes);
     let window = match kind {
         Kept::Values => Some(SHORTEST_WINDOW),
         Kept::Messages => fields
@@ -135,11 +139,12 @@ fn read_stream(
     fields.finish(
         match kind {
             Kept::Values => {
-                "name, history, ttl_seconds, max_bytes, max_value_bytes, storage, replicas"
+                "name, history, ttl_seconds, max_bytes, max_value_bytes, max_consumers, storage, \
+                 replicas"
             }
             Kept::Messages => {
                 "name, subjects, ttl_seconds, max_bytes, max_message_bytes, \
-                 max_messages_per_subject, duplicate_window_seconds, storage, replicas"
+                 max_messages_per_subject, max_consumers, duplicate_window_seconds, storage, replicas"
             }
         },
         mistakes,
@@ -170,6 +175,7 @@ fn read_stream(
         max_message_bytes: max_message_bytes?,
         max_per_subject: max_per_subject?,
         max_age,
+        max_consumers: max_consumers?,
         duplicate_window: window?,
         // Until it is known who publishes there.
         confirms: true,

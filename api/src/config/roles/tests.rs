@@ -1,6 +1,6 @@
 use crate::{
     claims::{ConnectionType, Permission, ResponsePermission},
-    mint::{AllowedValues, CallerRule, ClaimPath, ClaimTest, DeliverPolicy},
+    mint::{AllowedValues, CallerRule, ClaimPath, ClaimTest, ConsumerTemplate, DeliverPolicy},
 };
 
 use super::*;
@@ -34,10 +34,10 @@ fn mistakes(from: &str, to: &str) -> String {
 
 #[test]
 fn the_roles_we_ship_are_what_they_say() {
-    let roles = parse(SHIPPED).unwrap().roles;
+    let RolesFile { roles, streams } = parse(SHIPPED).unwrap();
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
-    assert_eq!(names, ["guest", "brief", "member", "backend"]);
-    let [guest, brief, member, backend] = &roles[..] else { panic!("four roles") };
+    assert_eq!(names, ["guest", "brief", "demo", "member", "backend"]);
+    let [guest, brief, demo, member, backend] = &roles[..] else { panic!("five roles") };
 
     assert_eq!(guest.given_to, [CallerRule::Guest]);
     assert_eq!(guest.ttl.as_secs(), 900);
@@ -53,6 +53,19 @@ fn the_roles_we_ship_are_what_they_say() {
 
     assert_eq!((&brief.given_to, brief.ttl.as_secs()), (&guest.given_to, 5));
     assert_eq!(brief.template, guest.template);
+
+    assert_eq!(demo.given_to, guest.given_to);
+    let own = ["com.scaling-ws.said.{{subject()}}", "$KV.board.{{subject()}}.*"];
+    assert_eq!(demo.template.publish, Permission::only(own));
+    assert_eq!(demo.template.subscribe, Permission::only([inbox]));
+    let lasts = |consumer: &ConsumerTemplate| consumer.inactive_threshold.as_secs() <= 30;
+    assert!(demo.consumers.len() == 2 && demo.consumers.iter().all(lasts));
+    // What anybody can use up is not what others need.
+    let is_bounded = |stream: &DeclaredStream| stream.max_consumers.is_some_and(|most| most <= 128);
+    let of_guests = |role: &&Role| role.given_to.contains(&CallerRule::Guest);
+    for consumer in roles.iter().filter(of_guests).flat_map(|role| &role.consumers) {
+        assert!(streams.iter().any(|stream| stream.name == consumer.stream && is_bounded(stream)));
+    }
 
     assert_eq!(
         member.template.publish,
@@ -291,6 +304,7 @@ ttl_seconds = 3600
 max_bytes = 1000000
 max_message_bytes = 1024
 max_messages_per_subject = 100
+max_consumers = 64
 duplicate_window_seconds = 120
 storage = "file"
 replicas = 3
@@ -321,6 +335,9 @@ fn buckets_and_streams_are_read_and_confirm_only_what_no_browser_publishes() {
     assert!(config.keys().all(|field| !field.starts_with("allow_") || field == "allow_direct"));
     assert!(!chat.confirms, "the channel publishes there");
     assert_eq!((chat.replicas, chat.max_per_subject), (3, Some(100)));
+    assert_eq!((bucket.max_consumers, chat.max_consumers), (None, Some(64)));
+    assert_eq!(config["max_consumers"], -1);
+    assert_eq!(chat.config()["max_consumers"], 64);
 
     // Nobody publishes in the bucket, and over TCP alone in the rooms.
     let text = text
@@ -341,6 +358,7 @@ fn each_mistake_in_a_bucket_or_stream_is_told_with_its_line() {
         ("\"presence\"", "\"a.b\"", "line 2, column 8: a name has"),
         ("\"presence\"", "\"\"", "a name has 1 to 32"),
         ("history = 1", "history = 65", "line 3, column 11: bucket \"presence\": history must be"),
+        ("= 64", "= 1025", "max_consumers must be 1 to 1024"),
         ("history = 1", "histori = 1", "there is no field \"histori\""),
         ("ttl_seconds = 60", "ttl_seconds = 0", "ttl_seconds must be 1"),
         ("max_bytes = 1000000\n", "", "max_bytes is missing"),

@@ -105,9 +105,9 @@ const WINDOW: PendingLimits = PendingLimits {
 /// Reading the stream is cancel safe: a message is either returned or stays.
 #[derive(Debug)]
 pub struct Messages {
-    machine: Push,
-    inbox: Inbox,
-    ended: bool,
+    pub(super) machine: Push,
+    pub(super) inbox: Inbox,
+    pub(super) ended: bool,
 }
 
 impl Messages {
