@@ -22,6 +22,7 @@ fn policy() -> RolePolicy {
         ttl: Duration::from_secs(900),
         channels: vec![ChannelKind { name: "room".into(), values: AllowedValues::Any, max: 8 }],
         consumers: Vec::new(),
+        objects: Vec::new(),
         template: UserTemplate {
             publish: Permission::only(["rooms.{{tag(room)}}.chat.{{subject()}}"]),
             subscribe: Permission::only(["_INBOX.{{subject()}}.>", "rooms.{{tag(room)}}.>"]),
