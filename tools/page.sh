@@ -11,8 +11,8 @@ page=dist/page
 next=dist/page.next.$$
 stamp=dist/page.stamp
 
-tools/wasm-cargo build --package web-wasm-page --lib --profile wasm-release
-module=$target_dir/wasm/$wasm_target/wasm-release/web_wasm_page.wasm
+tools/wasm-cargo build --package web-wasm-page --lib --profile wasm-page
+module=$target_dir/wasm/$wasm_target/wasm-page/web_wasm_page.wasm
 
 if command -v node >/dev/null; then
   brotli_by=node
