@@ -27,9 +27,13 @@ mod gaps;
 mod jetstream;
 #[path = "simulation/keeping.rs"]
 mod keeping;
+#[path = "simulation/present.rs"]
+mod present;
 #[path = "simulation/random.rs"]
 mod random;
 #[path = "simulation/reconnecting.rs"]
 mod reconnecting;
 #[path = "simulation/refusals.rs"]
 mod refusals;
+#[path = "simulation/services.rs"]
+mod services;

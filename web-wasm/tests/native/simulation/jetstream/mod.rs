@@ -3,6 +3,7 @@
 mod buckets;
 mod consuming;
 mod differential;
+mod objects;
 mod outboxes;
 mod publishing;
 mod random;
