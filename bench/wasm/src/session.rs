@@ -150,16 +150,7 @@ impl Session {
     ) -> Result<(), JsValue> {
         let payload = Bytes::from(vec![0; size]);
         let subject = Subject::from(subject);
-        let left = Cell::new(count);
-        let ask = async || {
-            while left.get() > 0 {
-                left.set(left.get() - 1);
-                self.ask(&subject, &payload).await?;
-            }
-            Ok::<(), JsValue>(())
-        };
-        try_join_all((0..window).map(|_| ask())).await?;
-        Ok(())
+        windowed(count, window, async || self.ask(&subject, &payload).await).await
     }
 
     async fn ask(&self, subject: &Subject, payload: &Bytes) -> Result<(), JsValue> {
@@ -202,4 +193,22 @@ pub(crate) async fn timed(
         times.push(clock::now() - began);
     }
     Ok(times)
+}
+
+/// Takes so many steps, of which `window` are on their way at a time.
+pub(crate) async fn windowed(
+    count: usize,
+    window: usize,
+    step: impl AsyncFn() -> Result<(), JsValue>,
+) -> Result<(), JsValue> {
+    let left = Cell::new(count);
+    let some = async || {
+        while left.get() > 0 {
+            left.set(left.get() - 1);
+            step().await?;
+        }
+        Ok::<(), JsValue>(())
+    };
+    try_join_all((0..window).map(|_| some())).await?;
+    Ok(())
 }

@@ -1,8 +1,5 @@
 //! A connection for streams and buckets, and what is measured of it.
 
-use core::cell::Cell;
-
-use futures_util::future::try_join_all;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -10,7 +7,7 @@ use web_wasm::jetstream::consumer::{AckPolicy, pull};
 use web_wasm::jetstream::{self, Context, Message};
 use web_wasm::{Bytes, Client, Subject};
 
-use crate::session::{failed, timed};
+use crate::session::{failed, timed, windowed};
 
 /// How many messages an answer may bring: the default of ordered consumers.
 const BATCH: usize = 500;
@@ -70,16 +67,7 @@ impl Streams {
     ) -> Result<(), JsValue> {
         let payload = Bytes::from(vec![0; size]);
         let subject = Subject::from(subject);
-        let left = Cell::new(count);
-        let publish = async || {
-            while left.get() > 0 {
-                left.set(left.get() - 1);
-                self.store(&subject, &payload).await?;
-            }
-            Ok::<(), JsValue>(())
-        };
-        try_join_all((0..window).map(|_| publish())).await?;
-        Ok(())
+        windowed(count, window, async || self.store(&subject, &payload).await).await
     }
 
     /// Reads a stream from its beginning, in order; how many bytes that were.

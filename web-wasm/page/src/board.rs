@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use futures_util::StreamExt;
 use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, HtmlElement, HtmlFormElement, HtmlInputElement};
@@ -136,20 +135,8 @@ impl Board {
     }
 
     async fn read(self: Rc<Self>) {
-        let Some(delivery) = self.stored.grant.consumer(STREAM) else {
-            return self.ended("the role is sent nothing of it");
-        };
-        let mut messages = match self.stored.client.subscribe_delivery(delivery).await {
-            Ok(messages) => messages,
-            Err(error) => return self.ended(&error.to_string()),
-        };
-        while let Some(message) = messages.next().await {
-            match message {
-                Ok(message) => self.take(&message),
-                // What was missed of a key is told by what comes of it next.
-                Err(error) if !error.is_fatal() => {}
-                Err(error) => self.ended(&error.to_string()),
-            }
+        if let Err(why) = self.stored.read(STREAM, |message| self.take(message)).await {
+            self.ended(&why);
         }
     }
 

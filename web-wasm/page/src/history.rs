@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures_util::StreamExt;
 use web_sys::{HtmlFormElement, HtmlInputElement};
 use web_wasm::jetstream::Message;
 use web_wasm::{Bytes, DateTime};
@@ -100,20 +99,8 @@ impl History {
     }
 
     async fn read(&self) {
-        let Some(delivery) = self.stored.grant.consumer(STREAM) else {
-            return self.ended("the role is sent nothing of it");
-        };
-        let mut messages = match self.stored.client.subscribe_delivery(delivery).await {
-            Ok(messages) => messages,
-            Err(error) => return self.ended(&error.to_string()),
-        };
-        while let Some(message) = messages.next().await {
-            match message {
-                Ok(message) => self.take(&message),
-                // The numbers of the stream tell which.
-                Err(error) if !error.is_fatal() => {}
-                Err(error) => self.ended(&error.to_string()),
-            }
+        if let Err(why) = self.stored.read(STREAM, |message| self.take(message)).await {
+            self.ended(&why);
         }
     }
 

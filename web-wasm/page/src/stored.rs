@@ -7,6 +7,7 @@ use std::rc::Rc;
 use futures_util::StreamExt;
 use gloo_timers::future::TimeoutFuture;
 use web_sys::{Element, HtmlButtonElement};
+use web_wasm::jetstream::Message;
 use web_wasm::{
     Client, ConnectError, ConnectOptions, Event, Grant, HttpCredentials, HttpCredentialsError,
     UserKey, UserKeyError,
@@ -35,6 +36,31 @@ pub(crate) struct Stored {
     pub(crate) grant: Grant,
     credentials: Rc<HttpCredentials>,
     pub(crate) session: Rc<Session>,
+}
+
+impl Stored {
+    /// Hands on what a stream has and gets for as long as it comes; `Err` says why it no longer does,
+    /// unless the connection is closed.
+    pub(crate) async fn read(
+        &self,
+        stream: &str,
+        mut take: impl FnMut(&Message),
+    ) -> Result<(), String> {
+        let Some(delivery) = self.grant.consumer(stream) else {
+            return Err("the role is sent nothing of it".to_owned());
+        };
+        let messages = self.client.subscribe_delivery(delivery).await;
+        let mut messages = messages.map_err(|error| error.to_string())?;
+        while let Some(message) = messages.next().await {
+            match message {
+                Ok(message) => take(&message),
+                // What was missed is told by the numbers, or the values, of what comes next.
+                Err(error) if !error.is_fatal() => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why there is none.
