@@ -222,18 +222,16 @@ async fn what_is_over_the_limit_is_refused_at_once_and_what_takes_too_long_in_ti
     let client = Client::websocket(&nats).await;
     let slow = async {
         let (_, answer) = come_with(client, &token).await;
-        (answer, started.elapsed())
+        (answer, Instant::now())
     };
     let refused_meanwhile = until("somebody is turned away meanwhile", || async {
-        let begun = Instant::now();
         let answer = Client::websocket(&nats).await.connect(&json!({})).await;
-        (answer.as_deref() == Some(REFUSED)).then(|| begun.elapsed())
+        (answer.as_deref() == Some(REFUSED)).then(Instant::now)
     });
-    let ((answer, took), refused) = tokio::join!(slow, refused_meanwhile);
+    let ((answer, answered), refused) = tokio::join!(slow, refused_meanwhile);
     assert_eq!(answer.as_deref(), Some(REFUSED));
-    assert!(took >= Duration::from_secs(2), "{took:?}");
-    assert!(took < Duration::from_millis(4_500), "{took:?}");
-    assert!(refused < Duration::from_millis(1_500), "{refused:?}");
+    assert!(answered - started >= Duration::from_secs(2), "{:?}", answered - started);
+    assert!(refused < answered, "it waits for no room");
     // There is room again.
     let answer = Client::websocket(&nats).await.connect(&json!({})).await;
     assert_eq!(answer.as_deref(), Some("PONG"));

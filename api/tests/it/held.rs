@@ -72,7 +72,8 @@ pub(crate) async fn assert_served(client: &mut Client) {
     assert!(client.round_trip("SUB com.scaling-ws.updates 1\r\nUNSUB 1\r\n").await.is_empty());
 }
 
-pub(crate) async fn assert_cut_within_a_second(client: &mut Client, since: Instant) {
+/// Long before its credential would have ended.
+pub(crate) async fn assert_cut_soon(client: &mut Client, since: Instant) {
     client.until_closed().await;
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
 }
