@@ -40,7 +40,7 @@ cp "$tests/nats-js.mjs" "$built/entry.mjs"
 bundlers=$built/bundlers
 install "Vite and webpack" "$root/web-wasm/js/tests/bundlers" "$bundlers"
 rm -rf "$bundlers"/{src,dist,node_modules/web-wasm-js}
-cp -R "$root"/web-wasm/js/tests/bundlers/{build.mjs,index.html,src} "$bundlers/"
+cp -R "$root"/web-wasm/js/tests/bundlers/{*.mjs,index.html,src} "$bundlers/"
 # Not a link: bundlers treat what is installed otherwise than an app's own files.
 cp -R "$package" "$bundlers/node_modules/web-wasm-js"
 (cd "$bundlers" && node build.mjs)

@@ -4,6 +4,7 @@ import { connections, withPages } from "../tabs.mjs";
 
 const APPS = {
   "Vite": "/built/bundlers/dist/vite/index.html",
+  "Vite for development": "/development/index.html",
   "webpack": "/built/bundlers/dist/webpack-production/index.html",
   "webpack for development": "/built/bundlers/dist/webpack-development/index.html",
 };
