@@ -132,7 +132,7 @@ test-native:
 test-browser:
     @tools/test-browser.sh
 
-# The npm package in Chromium, beside nats.js and under nats.js's packages; its types
+# The npm package in Chromium, beside and under nats.js, and as Vite and webpack build it; its types
 [group('test')]
 test-package *name: package
     @tools/test-package.sh {{ name }}

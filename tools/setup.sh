@@ -200,7 +200,7 @@ browser_version() {
   done
 }
 
-# node and npm bring nats.js, with which the client is compared, the TypeScript compiler, and Vite.
+# node and npm bring nats.js, with which the client is compared, the TypeScript compiler, Vite and webpack.
 setup_node() {
   local name version
   for name in node npm; do

@@ -17,6 +17,7 @@ import "./cases/status.mjs";
 import "./cases/jetstream.mjs";
 import "./cases/kv.mjs";
 import "./cases/package.mjs";
+import "./cases/bundlers.mjs";
 import "./cases/shared.mjs";
 import "./cases/shared_lost.mjs";
 

@@ -16,6 +16,8 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), "web-wasm-js-"));
 /** How long the page may say nothing before it counts as stuck, in milliseconds. */
 const PATIENCE = 90_000;
+/** Below which path Vite's development server answers. */
+const DEVELOPMENT = "/development/";
 
 const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 const children = new Set();
@@ -181,6 +183,8 @@ async function main() {
       } else if (pathname === "/environment") {
         response.setHeader("content-type", "application/json");
         response.end(JSON.stringify(environment));
+      } else if (pathname.startsWith(DEVELOPMENT)) {
+        developed.answer(request, response);
       } else {
         const { body, type } = await file(pathname);
         response.setHeader("content-type", type);
@@ -191,6 +195,8 @@ async function main() {
       response.end(String(error));
     }
   });
+  const { develop } = await import(join(builtDir, "bundlers/develop.mjs"));
+  const developed = await develop(DEVELOPMENT, http);
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
 
   const flags = JSON.parse(await readFile(join(here, "../../../../tools/webdriver.json"), "utf8"));
@@ -221,6 +227,7 @@ async function main() {
   }
   for (const name of failures) console.log(`failed: ${name}`);
   console.log(`${passed} passed; ${failures.length} failed`);
+  await developed.close();
   http.closeAllConnections();
   http.close();
   return failures.length === 0 && passed > 0;

@@ -65,6 +65,16 @@ export async function withTabs(count, use) {
   }
 }
 
+/** Opens a page at each of these addresses, in tabs of their own, for as long as `use` takes. */
+export async function withPages(paths, use) {
+  const targets = await Promise.all(paths.map((path) => post("/tabs/open", { path })));
+  try {
+    return await use();
+  } finally {
+    await Promise.allSettled(targets.map((target) => post("/tabs/close", { target })));
+  }
+}
+
 /** What nats-server says of the connections of this name, their subscriptions included. */
 export async function connections(name) {
   const all = await post("/connections");
