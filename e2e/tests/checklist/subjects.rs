@@ -133,22 +133,23 @@ async fn c03_an_inbox_is_private() -> TestResult {
 #[tokio::test]
 async fn c04_evil_reply_subjects_find_no_deputy() -> TestResult {
     let site = Site::shared().await?;
-    let alice = Person::member(&site, "alice", &["7"]).await?;
-    let bob = Person::member(&site, "bob", &["7"]).await?;
+    // A room of its own: others speak in theirs meanwhile.
+    let alice = Person::member(&site, "alice", &["c04"]).await?;
+    let bob = Person::member(&site, "bob", &["c04"]).await?;
     let (mut of_alice, mut of_bob) =
         (alice.connect(&site.nats).await, bob.connect(&site.nats).await);
-    of_bob.may("SUB rooms.7.> 1\r\n").await;
+    of_bob.may("SUB rooms.c04.> 1\r\n").await;
     let (said, chat) =
-        (format!("rooms.7.chat.{}", bob.nkey()), format!("rooms.7.chat.{}", alice.nkey()));
+        (format!("rooms.c04.chat.{}", bob.nkey()), format!("rooms.c04.chat.{}", alice.nkey()));
     for reply in [
         "com.scaling-ws.updates",
-        "rooms.7.announce",
+        "rooms.c04.announce",
         "$JS.API.STREAM.CREATE.x",
         "$SYS.REQ.SERVER.PING",
         "_INBOX.x.y",
         &said.replace(&bob.nkey(), "x"),
     ] {
-        let mut everything = Insider::connect(&site).await.listen("rooms.7.>").await;
+        let mut everything = Insider::connect(&site).await.listen("rooms.c04.>").await;
         of_alice.may(&format!("PUB {chat} {reply} 2\r\nhi\r\n")).await;
         let asked = of_bob.next().await.unwrap();
         assert_eq!(asked, format!("MSG {chat} 1 {reply} 2\nhi"));
@@ -164,7 +165,7 @@ async fn c04_evil_reply_subjects_find_no_deputy() -> TestResult {
         .may_not_subscribe(&["com.scaling-ws.>", "com.scaling-ws.updates", "rooms.>", ">"])
         .await;
     // What it publishes for a back end carries no reply subject.
-    let body = json!({ "subject": "rooms.7.announce", "payload": "hi", "reply": "$JS.API.INFO" });
+    let body = json!({ "subject": "rooms.c04.announce", "payload": "hi", "reply": "$JS.API.INFO" });
     let answer = site.call("/v1/publish", Some(&site.backend), &body).await?;
     assert_problem(answer, 422, "invalid_request").await?;
     Ok(())
@@ -175,30 +176,30 @@ async fn c04_evil_reply_subjects_find_no_deputy() -> TestResult {
 #[tokio::test]
 async fn c05_requests_and_deliveries_are_apart_and_the_subject_tells_who_asks() -> TestResult {
     let site = Site::shared().await?;
-    let alice = Person::member(&site, "alice", &["7"]).await?;
-    let bob = Person::member(&site, "bob", &["7"]).await?;
+    let alice = Person::member(&site, "alice", &["c05"]).await?;
+    let bob = Person::member(&site, "bob", &["c05"]).await?;
     let (mut of_alice, mut of_bob) =
         (alice.connect(&site.nats).await, bob.connect(&site.nats).await);
-    of_alice.may("SUB rooms.7.> 1\r\n").await;
+    of_alice.may("SUB rooms.c05.> 1\r\n").await;
 
     // Where services deliver, no browser publishes.
-    let delivered = ["com.scaling-ws.updates", "rooms.7.announce"];
+    let delivered = ["com.scaling-ws.updates", "rooms.c05.announce"];
     of_bob.may_not_publish(&delivered).await;
     Person::guest(&site).await?.connect(&site.nats).await.may_not_publish(&delivered).await;
-    let body = json!({ "subject": "rooms.7.announce", "payload": "true" });
+    let body = json!({ "subject": "rooms.c05.announce", "payload": "true" });
     assert_eq!(site.call("/v1/publish", Some(&site.backend), &body).await?.status(), 200);
-    assert_eq!(of_alice.next().await.unwrap(), "MSG rooms.7.announce 1 4\ntrue");
+    assert_eq!(of_alice.next().await.unwrap(), "MSG rooms.c05.announce 1 4\ntrue");
 
     // Bob may say that he is Alice; the subject says that he is Bob, and he can't choose another.
     let lie = json!({ "from": alice.nkey(), "text": "hi" }).to_string();
-    let said = format!("rooms.7.chat.{}", bob.nkey());
+    let said = format!("rooms.c05.chat.{}", bob.nkey());
     of_bob.may(&format!("PUB {said} {}\r\n{lie}\r\n", lie.len())).await;
     assert_eq!(of_alice.next().await.unwrap(), format!("MSG {said} 1 {}\n{lie}", lie.len()));
     let elsewhere = [
-        format!("rooms.7.chat.{}", alice.nkey()),
-        "rooms.7.chat.x".to_owned(),
-        "rooms.7.chat".to_owned(),
-        format!("rooms.7.chat.{}.x", bob.nkey()),
+        format!("rooms.c05.chat.{}", alice.nkey()),
+        "rooms.c05.chat.x".to_owned(),
+        "rooms.c05.chat".to_owned(),
+        format!("rooms.c05.chat.{}.x", bob.nkey()),
         format!("rooms.8.chat.{}", bob.nkey()),
     ];
     of_bob.may_not_publish(&elsewhere).await;
