@@ -14,14 +14,13 @@ use crate::{
     wait::until,
 };
 
-/// A request for a credential that the API is in the middle of: it has the head and waits for the body, which comes
-/// back with the stream.
+/// A request for a credential that the API is in the middle of: it has the head and waits for this body,
+/// which is to be written to the stream.
 ///
-/// The API itself says that it has come so far: `Expect: 100-continue` is answered when a handler asks for the body
-/// (RFC 9110, section 10.1.1). Bytes that were merely written may wait in the socket, and a connection on which
-/// nothing was read is idle: a stopping server closes it.
-async fn request_in_flight(api: &Api) -> (TcpStream, String) {
-    let body = serde_json::json!({ "nkey": nkeys::KeyPair::new_user().public_key() }).to_string();
+/// The API itself says that it has come so far: `Expect: 100-continue` is answered when a handler asks
+/// for the body (RFC 9110, section 10.1.1). Bytes that were merely written may wait in the socket, and
+/// a connection on which nothing was read is idle: a stopping server closes it.
+pub(crate) async fn request_in_flight(api: &Api, body: &str) -> TcpStream {
     let head = format!(
         "POST /v1/credentials HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
          Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
@@ -32,7 +31,11 @@ async fn request_in_flight(api: &Api) -> (TcpStream, String) {
     let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
     stream.read_exact(&mut go_on).await.unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-    (stream, body)
+    stream
+}
+
+fn ask() -> String {
+    serde_json::json!({ "nkey": nkeys::KeyPair::new_user().public_key() }).to_string()
 }
 
 #[tokio::test]
@@ -62,7 +65,8 @@ async fn it_stops_while_nats_is_absent() {
 async fn a_request_in_flight_is_finished_first() {
     let nats = Nats::running().await;
     let mut api = Api::ready(&nats).await;
-    let (mut stream, body) = request_in_flight(&api).await;
+    let body = ask();
+    let mut stream = request_in_flight(&api, &body).await;
     api.signal(Signal::TERM);
     until("no new connection is taken", || async {
         TcpStream::connect(api.address).await.is_err().then_some(())
@@ -81,7 +85,7 @@ async fn a_request_that_never_ends_is_cut_off_at_the_deadline() {
     let options =
         Options::default().edit("shutdown_deadline_ms = 5000", "shutdown_deadline_ms = 300");
     let mut api = Api::start_with(&nats, &options).await;
-    let (_stream, _body) = request_in_flight(&api).await;
+    let _stream = request_in_flight(&api, &ask()).await;
     let started = Instant::now();
     api.signal(Signal::TERM);
     assert_eq!(api.ended().await.code(), Some(0));
