@@ -29,9 +29,9 @@ use crate::{
         roles::{RolesFile, RolesFileError, check as check_roles, load as load_roles},
     },
     provision::{
-        self, CalloutFreshKeys, FreshKeys, InitRequest, PlanError, RotateError, UpdateError,
-        WriteError, keys::FreshKeysError, leaf::LeafError, nodes::NodesError, push::PushError,
-        tls::TlsError,
+        self, CalloutFreshKeys, FreshKeys, InitRequest, KeysDir, PlanError, RotateError,
+        UpdateError, WriteError, keys::FreshKeysError, leaf::LeafError, nodes::NodesError,
+        push::PushError, tls::TlsError,
     },
     server,
     telemetry::{self, TelemetryError},
@@ -304,6 +304,13 @@ fn resolve(dir: &Path) -> std::io::Result<PathBuf> {
         (Some(parent), Some(name)) if parent.exists() => Ok(parent.canonicalize()?.join(name)),
         _ => Ok(dir),
     }
+}
+
+/// The keys directory by its absolute path, since nats-server's own paths start there.
+fn open_keys(dir: &Path) -> Result<KeysDir, CliError> {
+    let dir =
+        resolve(dir).map_err(|source| CliError::Directory { path: dir.to_owned(), source })?;
+    Ok(KeysDir::open(&dir)?)
 }
 
 fn check_config(args: ConfigArgs) -> Result<(), CliError> {

@@ -1,17 +1,16 @@
 //! `api leaf`: servers near users that hang on a hub.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use url::Host;
 
-use super::{CliError, print, tls::host};
+use super::{CliError, open_keys, print, tls::host};
 use crate::{
     clock::unix_now,
     config::{Origin, roles},
     provision::{
-        KeysDir,
-        leaf::{LEAVES_DIR, LeafError, LeafRequest, add, renew},
+        leaf::{LEAVES_DIR, LeafRequest, add, renew},
         nodes::{NodeSpec, Ports},
     },
 };
@@ -71,7 +70,7 @@ impl LeafCommand {
     pub(super) fn run(self) -> Result<(), CliError> {
         match self {
             Self::Add(args) => {
-                let keys = open(&args.leaf.dir)?;
+                let keys = open_keys(&args.leaf.dir)?;
                 let request = LeafRequest {
                     roles: roles::load(&args.leaf.roles)?.roles,
                     leaf: args.leaf.leaf,
@@ -100,7 +99,7 @@ impl LeafCommand {
                 Ok(())
             }
             Self::Renew { leaf } => {
-                let keys = open(&leaf.dir)?;
+                let keys = open_keys(&leaf.dir)?;
                 renew(&keys, &leaf.leaf, &roles::load(&leaf.roles)?.roles, unix_now())?;
                 print(
                     "Certificate and credentials are new; a running leaf takes the certificate with \
@@ -109,11 +108,4 @@ impl LeafCommand {
             }
         }
     }
-}
-
-fn open(dir: &Path) -> Result<KeysDir, CliError> {
-    // Absolute, since nats-server's own paths start there.
-    let dir = super::resolve(dir)
-        .map_err(|source| CliError::Directory { path: dir.to_owned(), source })?;
-    Ok(KeysDir::open(&dir).map_err(LeafError::Update)?)
 }

@@ -4,14 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, print};
+use super::{CliError, open_keys, print};
 use crate::{
     clock::unix_now,
     config::Origin,
-    provision::{
-        KeysDir,
-        nodes::{NODES_DIR, NodeSpec, NodesError, NodesRequest, Ports, add, renew},
-    },
+    provision::nodes::{NODES_DIR, NodeSpec, NodesRequest, Ports, add, renew},
 };
 
 #[derive(Debug, Subcommand)]
@@ -68,7 +65,7 @@ impl NodesCommand {
     pub(super) fn run(self) -> Result<(), CliError> {
         match self {
             Self::Add(args) => {
-                let keys = open(&args.nodes)?;
+                let keys = open_keys(&args.nodes.dir)?;
                 let request = NodesRequest {
                     nodes: args.nodes.nodes,
                     ports: Ports {
@@ -87,7 +84,7 @@ impl NodesCommand {
                 ))
             }
             Self::Renew { nodes } => {
-                let keys = open(&nodes)?;
+                let keys = open_keys(&nodes.dir)?;
                 renew(&keys, &nodes.nodes, unix_now())?;
                 print(
                     "The certificates are new; running nodes take them with `nats-server --signal reload`.",
@@ -95,11 +92,4 @@ impl NodesCommand {
             }
         }
     }
-}
-
-fn open(args: &NodeArgs) -> Result<KeysDir, CliError> {
-    // Absolute, since nats-server's own paths start there.
-    let dir = super::resolve(&args.dir)
-        .map_err(|source| CliError::Directory { path: args.dir.clone(), source })?;
-    Ok(KeysDir::open(&dir).map_err(NodesError::Update)?)
 }

@@ -5,7 +5,7 @@
 //! than a leaf has to.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
 };
 
@@ -19,7 +19,7 @@ use super::{
     keys::{FreshKeysError, fresh},
     keys_dir::seal,
     leaf_users,
-    nodes::{NodeError, NodeName, NodeSpec, Ports},
+    nodes::{NodeError, NodeName, NodeSpec, Ports, loopback},
     tls::{self, SERVER_CERTIFICATE, SERVER_KEY, TLS_DIR},
     write,
     write::replace,
@@ -209,13 +209,4 @@ fn credentials(
         Ok::<_, SignError>(PlannedFile { name: name.to_owned(), contents: credentials.format()? })
     };
     Ok([file(CARRIER_CREDS, &carrier)?, file(SYSTEM_CREDS, &system)?])
-}
-
-fn loopback(host: &Host) -> Option<IpAddr> {
-    let address = match host {
-        Host::Ipv4(address) => IpAddr::V4(*address),
-        Host::Ipv6(address) => IpAddr::V6(*address),
-        Host::Domain(_) => return None,
-    };
-    address.is_loopback().then_some(address)
 }

@@ -8,6 +8,7 @@
 mod node;
 
 use self::node::Node;
+pub(super) use self::node::loopback;
 pub use self::node::{NodeError, NodeName, NodeSpec, NodesRequest, Ports, parse_host};
 use super::{
     KeysDir, Plan, PlannedFile, UpdateError, WriteError,

@@ -209,8 +209,8 @@ impl Node {
         };
         let [jetstream, accounts] = data_dirs();
         // A cluster on one machine for trying things is nobody else's.
-        let open = self.loopback().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let own = self.loopback().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let open = loopback(&self.host).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let own = loopback(&self.host).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Ok(NodeConf {
             local: LocalConf {
                 client_listen: SocketAddr::new(own, self.ports.client),
@@ -254,15 +254,16 @@ impl Node {
     fn route(&self) -> String {
         format!("{}:{}", self.host, self.ports.cluster)
     }
+}
 
-    fn loopback(&self) -> Option<IpAddr> {
-        let address = match &self.host {
-            Host::Ipv4(address) => IpAddr::V4(*address),
-            Host::Ipv6(address) => IpAddr::V6(*address),
-            Host::Domain(_) => return None,
-        };
-        address.is_loopback().then_some(address)
-    }
+/// A host that is this machine's own, as one is that is there to try things.
+pub(in crate::provision) fn loopback(host: &Host) -> Option<IpAddr> {
+    let address = match host {
+        Host::Ipv4(address) => IpAddr::V4(*address),
+        Host::Ipv6(address) => IpAddr::V6(*address),
+        Host::Domain(_) => return None,
+    };
+    address.is_loopback().then_some(address)
 }
 
 /// What nats-server writes itself, within the node's directory: streams, and accounts.
