@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use self::whole::Whole;
+pub(crate) use self::whole::Whole;
 use crate::header::HeaderBlock;
 use crate::message::Message;
 use crate::op::ServerOp;
@@ -165,8 +165,9 @@ impl Decoder {
 
     fn step(&mut self) -> Result<Option<ServerOp>, DecodeError> {
         if let State::Line = self.state {
-            if let Some(op) = self.take_whole() {
-                return Ok(Some(op));
+            if let Some(whole) = self.whole() {
+                let sid = whole.sid;
+                return Ok(Some(ServerOp::Message { sid, message: self.take_whole(&whole) }));
             }
             let Some(line) = self.take_line()? else { return Ok(None) };
             match self.parse_line(&line)? {
@@ -187,21 +188,28 @@ impl Decoder {
         }
     }
 
-    /// The next operation if it is a message that lies whole in the input. Whatever else it may be is
-    /// left to be read the long way, which gives the same for a whole message.
-    fn take_whole(&mut self) -> Option<ServerOp> {
-        if !self.carry.is_empty() {
-            return None;
+    /// Where the parts of the next operation are, if it is a message that lies whole in the input.
+    /// Whatever else it may be is left to be read the long way, which gives the same for a whole
+    /// message.
+    #[inline]
+    pub(crate) fn whole(&self) -> Option<Whole> {
+        match self.state {
+            State::Line if self.carry.is_empty() => Whole::find(&self.input, &self.limits),
+            _ => None,
         }
-        let whole = Whole::find(&self.input, &self.limits)?;
-        let op = whole.op(&self.input);
+    }
+
+    /// The message that was found by [`Self::whole`] just now.
+    #[inline]
+    pub(crate) fn take_whole(&mut self, whole: &Whole) -> Message {
+        let message = whole.message(&self.input);
         if whole.len() == self.input.len() {
             // An empty rest would keep the frame in memory.
             self.input = Bytes::new();
         } else {
             self.input.advance(whole.len());
         }
-        Some(op)
+        message
     }
 
     /// The next line with its end, or `None` when it is not all there.

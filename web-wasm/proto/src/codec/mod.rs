@@ -3,4 +3,5 @@
 mod decode;
 pub mod encode;
 
+pub(crate) use decode::Whole;
 pub use decode::{DecodeError, Decoder, Limits};

@@ -327,6 +327,12 @@ impl Connection {
             if !self.link.has_transport() {
                 return None;
             }
+            if let Some(whole) = self.link.decoder.whole() {
+                match self.handle_whole(&whole) {
+                    None => continue,
+                    event => return event,
+                }
+            }
             let (via, op) = match self.link.decoder.next_op() {
                 Ok(None) => (Via::Next, self.next_op_of_next()),
                 op => (Via::Present, op),

@@ -8,6 +8,7 @@ use core::cmp::Reverse;
 use core::time::Duration;
 
 use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use super::RequestId;
 use crate::nuid::write_base62;
@@ -26,8 +27,8 @@ pub(super) struct Requests {
     /// The subscription to the inbox, once there was a first request.
     pub(super) sid: Option<u64>,
     /// The requests with an inbox of their own, by the subscription to that.
-    by_sid: HashMap<u64, RequestId>,
-    waiting: HashMap<u64, Waiting>,
+    by_sid: HashMap<u64, RequestId, FxBuildHasher>,
+    waiting: HashMap<u64, Waiting, FxBuildHasher>,
     /// May name requests that are no longer waiting; those are skipped.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     last: u64,
@@ -57,8 +58,8 @@ impl Requests {
         Self {
             inbox,
             sid: None,
-            by_sid: HashMap::new(),
-            waiting: HashMap::new(),
+            by_sid: HashMap::default(),
+            waiting: HashMap::default(),
             deadlines: BinaryHeap::new(),
             last: 0,
         }

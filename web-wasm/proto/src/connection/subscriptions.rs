@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::codec::encode;
 use crate::subject::Subject;
@@ -39,7 +40,8 @@ fn signed(count: u64) -> i64 {
 /// reach another subscription than its own.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    by_sid: HashMap<u64, Subscription>,
+    // The client counts ids itself: nobody can choose them so that they collide.
+    by_sid: HashMap<u64, Subscription, FxBuildHasher>,
     last_sid: u64,
 }
 
@@ -94,6 +96,18 @@ impl Subscriptions {
                 Delivery::Last { max }
             }
             _ => Delivery::Continues,
+        }
+    }
+
+    /// Counts a message for a subscription without a limit, and says whether it has none.
+    #[inline]
+    pub(super) fn deliver_unlimited(&mut self, sid: u64) -> bool {
+        match self.by_sid.get_mut(&sid) {
+            Some(subscription) if subscription.max.is_none() => {
+                subscription.delivered += 1;
+                true
+            }
+            _ => false,
         }
     }
 

@@ -5,18 +5,19 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Limits, ServerOp};
+use super::Limits;
 use crate::header::HeaderBlock;
 use crate::message::Message;
 use crate::subject::Subject;
 
-/// The most digits that fit every number of 64 bits.
-const MOST_DIGITS: usize = 19;
+/// The most digits that fit every number of 32 bits; more are read the long way.
+const MOST_DIGITS: usize = 9;
 
 /// Where the parts of a message are, from the start of its line on.
 #[derive(Clone, Debug)]
-pub(super) struct Whole {
-    sid: u64,
+pub(crate) struct Whole {
+    /// The subscription that it is for.
+    pub(crate) sid: u64,
     subject: Range<usize>,
     reply: Option<Range<usize>>,
     /// None for MSG.
@@ -29,40 +30,45 @@ impl Whole {
     /// limits.
     #[inline]
     pub(super) fn find(input: &[u8], limits: &Limits) -> Option<Self> {
-        let (mut at, with_headers) = match input {
+        let (verb, with_headers) = match input {
             [b'M', b'S', b'G', b' ', ..] => (4, false),
             [b'H', b'M', b'S', b'G', b' ', ..] => (5, true),
             _ => return None,
         };
-        let subject = token(input, &mut at)?;
-        expect(input, &mut at, b' ')?;
-        let sid = number(input, &mut at)?;
-        expect(input, &mut at, b' ')?;
-        // What comes next is the reply subject if there is one part more than sizes.
-        let sizes = at;
-        let mut reply = None;
-        let (first, second) = match read_sizes(input, &mut at, with_headers) {
+        let mut rest = input.get(verb..)?;
+        let subject_len = token(&mut rest)?;
+        let sid = number(&mut rest, b' ')?;
+        // What comes next is the reply subject if it is not a size, or if there is one size more
+        // than should be.
+        let sizes = rest;
+        let mut reply_len = None;
+        let (headers_len, total) = match read_sizes(&mut rest, with_headers) {
             Some(sizes) => sizes,
             None => {
-                at = sizes;
-                reply = Some(token(input, &mut at)?);
-                expect(input, &mut at, b' ')?;
-                read_sizes(input, &mut at, with_headers)?
+                rest = sizes;
+                reply_len = Some(token(&mut rest)?);
+                read_sizes(&mut rest, with_headers)?
             }
         };
-        let total = usize::try_from(second).ok().filter(|&total| total <= limits.payload)?;
-        let headers_len = usize::try_from(first).ok()?;
-        if at > limits.control_line || headers_len > total || headers_len > limits.headers {
-            return None;
-        }
-        let start = at;
-        let end = start + total;
-        if input.get(end..end + 2)? != b"\r\n" {
+        let (headers_len, total) = (headers_len as usize, total as usize);
+        let start = input.len() - rest.len();
+        if start > limits.control_line
+            || total > limits.payload
+            || headers_len > total
+            || headers_len > limits.headers
+            || rest.get(total..total + 2)? != b"\r\n"
+        {
             return None;
         }
         let split = start + headers_len;
-        let headers = with_headers.then_some(start..split);
-        Some(Self { sid, subject, reply, headers, payload: split..end })
+        let before_reply = input.len() - sizes.len();
+        Some(Self {
+            sid: u64::from(sid),
+            subject: verb..verb + subject_len,
+            reply: reply_len.map(|len| before_reply..before_reply + len),
+            headers: with_headers.then_some(start..split),
+            payload: split..start + total,
+        })
     }
 
     /// How many bytes it takes, its end included.
@@ -72,69 +78,62 @@ impl Whole {
 
     /// The message, with views into the bytes in which it was found.
     #[inline]
-    pub(super) fn op(&self, input: &Bytes) -> ServerOp {
-        let start = self.headers.as_ref().map_or(self.payload.start, |headers| headers.start);
-        let mut message = Message {
+    pub(super) fn message(&self, input: &Bytes) -> Message {
+        let message = Message {
             subject: Subject::within(input, self.subject.clone()),
             reply: self.reply.clone().map(|reply| Subject::within(input, reply)),
             payload: input.slice(self.payload.clone()),
-            length: self.payload.end - start,
-            ..Message::default()
+            headers: None,
+            status: None,
+            description: None,
+            length: self.payload.len(),
         };
-        if let Some(headers) = &self.headers {
-            let block = HeaderBlock::parse(&input.slice(headers.clone()));
-            message.headers = Some(block.headers);
-            message.status = block.status;
-            message.description = block.description;
+        match &self.headers {
+            Some(headers) => with_headers(message, &input.slice(headers.clone())),
+            None => message,
         }
-        ServerOp::Message { sid: self.sid, message }
     }
 }
 
-/// The sizes at the end of a line, of headers and altogether; no headers are of size 0.
+fn with_headers(message: Message, block: &Bytes) -> Message {
+    let HeaderBlock { headers, status, description } = HeaderBlock::parse(block);
+    let length = message.length + block.len();
+    Message { headers: Some(headers), status, description, length, ..message }
+}
+
+/// The sizes at the end of a line, of headers and altogether, and the line's end; no headers are of
+/// size 0.
 #[inline]
-fn read_sizes(input: &[u8], at: &mut usize, with_headers: bool) -> Option<(u64, u64)> {
-    let mut headers = 0;
-    if with_headers {
-        headers = number(input, at)?;
-        expect(input, at, b' ')?;
-    }
-    let total = number(input, at)?;
-    expect(input, at, b'\r')?;
-    expect(input, at, b'\n')?;
+fn read_sizes(rest: &mut &[u8], with_headers: bool) -> Option<(u32, u32)> {
+    let headers = if with_headers { number(rest, b' ')? } else { 0 };
+    let total = number(rest, b'\r')?;
+    *rest = rest.strip_prefix(b"\n")?;
     Some((headers, total))
 }
 
+/// How long the part of the line is that `rest` begins with; it and the space after it are taken.
 #[inline]
-fn expect(input: &[u8], at: &mut usize, byte: u8) -> Option<()> {
-    if *input.get(*at)? != byte {
-        return None;
-    }
-    *at += 1;
-    Some(())
+fn token(rest: &mut &[u8]) -> Option<usize> {
+    let len = rest.iter().position(|&byte| byte <= b' ')?;
+    let (part, after) = rest.split_at_checked(len)?;
+    *rest = after.strip_prefix(b" ")?;
+    (!part.is_empty()).then_some(len)
 }
 
-/// A part of the line that is not empty, up to the white space after it.
+/// An unsigned decimal number of few digits; it and the `end` after it are taken.
 #[inline]
-fn token(input: &[u8], at: &mut usize) -> Option<Range<usize>> {
-    let start = *at;
-    let rest = input.get(start..)?;
-    let len = rest.iter().position(|&byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))?;
-    *at += len;
-    (len > 0).then_some(start..start + len)
-}
-
-/// An unsigned decimal number that is certain to fit 64 bits.
-#[inline]
-fn number(input: &[u8], at: &mut usize) -> Option<u64> {
-    let start = *at;
+fn number(rest: &mut &[u8], end: u8) -> Option<u32> {
     let mut value = 0;
-    while let Some(digit) = input.get(*at).map(|byte| byte.wrapping_sub(b'0')).filter(|&d| d < 10) {
-        if *at - start == MOST_DIGITS {
+    for (len, &byte) in rest.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 && len < MOST_DIGITS {
+            value = value * 10 + u32::from(digit);
+        } else if byte == end && len > 0 {
+            *rest = rest.get(len + 1..)?;
+            return Some(value);
+        } else {
             return None;
         }
-        value = value * 10 + u64::from(digit);
-        *at += 1;
     }
-    (*at > start).then_some(value)
+    None
 }
