@@ -3,13 +3,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
 use bytes::{BufMut, Bytes};
 use bytestring::ByteString;
 
 use crate::status::StatusCode;
-use crate::subject::text_from_wire;
+use crate::subject::{text_from_wire, text_within};
 
 const VERSION: &[u8] = b"NATS/1.0";
 
@@ -285,16 +285,20 @@ impl HeaderBlock {
     pub(crate) fn parse(block: &Bytes) -> Self {
         let mut parsed = Self::default();
         for (number, line) in Lines::new(block).enumerate() {
-            if number == 0 && line.starts_with(VERSION) {
-                parsed.read_status(line.slice(VERSION.len()..));
-            } else if !line.is_empty() {
-                parsed.read_header(&line);
+            let text = &block[line.clone()];
+            if number == 0 && text.starts_with(VERSION) {
+                parsed.read_status(block.slice(line.start + VERSION.len()..line.end));
+            } else if !text.is_empty() {
+                parsed.read_header(block, line);
             }
         }
         parsed
     }
 
     fn read_status(&mut self, rest: Bytes) {
+        if rest.is_empty() {
+            return;
+        }
         let text = text_from_wire(rest);
         let text = text.slice_ref(text.trim());
         let (code, description) = text.split_once(' ').unwrap_or((&text, ""));
@@ -303,24 +307,29 @@ impl HeaderBlock {
         self.description = (!description.is_empty()).then(|| text.slice_ref(description));
     }
 
-    fn read_header(&mut self, line: &Bytes) {
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
-            return self.continue_value(line);
+    fn read_header(&mut self, block: &Bytes, line: Range<usize>) {
+        let text = &block[line.clone()];
+        if text.starts_with(b" ") || text.starts_with(b"\t") {
+            return self.continue_value(text);
         }
-        let colon = memchr::memchr(b':', line).unwrap_or_default();
-        if colon == 0 || !line[..colon].iter().all(|&byte| is_name_byte(byte)) {
+        let name_len = text.iter().position(|&byte| !is_name_byte(byte)).unwrap_or_default();
+        if name_len == 0 || text[name_len] != b':' {
             self.headers.malformed_lines += 1;
             return;
         }
-        let name = HeaderName(text_from_wire(line.slice(..colon)));
-        let value = text_from_wire(line.slice(colon + 1..));
-        let value = HeaderValue(value.slice_ref(value.trim_matches([' ', '\t'])));
+        let is_text = |&byte: &u8| !matches!(byte, b' ' | b'\t');
+        let value = &text[name_len + 1..];
+        let end = value.iter().rposition(is_text).map_or(0, |last| last + 1);
+        let start = value[..end].iter().position(is_text).unwrap_or_default();
+        let before = line.start + name_len + 1;
+        let name = HeaderName(text_within(block, line.start..line.start + name_len));
+        let value = HeaderValue(text_within(block, before + start..before + end));
         self.headers.entries.push((name, value));
     }
 
     /// A line that begins with white space goes on with the value before it (RFC 5322 §2.2.3).
-    fn continue_value(&mut self, line: &Bytes) {
-        let text = text_from_wire(line.clone());
+    fn continue_value(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
         match self.headers.entries.last_mut() {
             Some((_, value)) => {
                 let folded: String = [value.as_str(), " ", text.trim()].concat();
@@ -344,15 +353,15 @@ impl<'a> Lines<'a> {
 }
 
 impl Iterator for Lines<'_> {
-    type Item = Bytes;
+    type Item = Range<usize>;
 
-    fn next(&mut self) -> Option<Bytes> {
+    fn next(&mut self) -> Option<Range<usize>> {
         let rest = self.block.get(self.at..).filter(|rest| !rest.is_empty())?;
         let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let start = self.at;
         self.at = start + len + 1;
         let end = if rest[..len].ends_with(b"\r") { len - 1 } else { len };
-        Some(self.block.slice(start..start + end))
+        Some(start..start + end)
     }
 }
 

@@ -104,9 +104,7 @@ impl Subject {
 
     /// A subject as it stands among other bytes of the wire; else as [`Self::from_wire`].
     pub(crate) fn within(bytes: &Bytes, range: Range<usize>) -> Self {
-        // Text is checked once here, and twice where the bytes must not be lost.
-        let shared = ByteString::try_from(bytes.slice(range.clone()));
-        Self(shared.unwrap_or_else(|_| readable(&bytes[range])))
+        Self(text_within(bytes, range))
     }
 }
 
@@ -116,6 +114,13 @@ pub(crate) fn text_from_wire(bytes: Bytes) -> ByteString {
         Ok(_) => ByteString::try_from(bytes).unwrap_or_default(),
         Err(_) => readable(&bytes),
     }
+}
+
+/// Text as it stands among other bytes of the wire; else as [`text_from_wire`].
+pub(crate) fn text_within(bytes: &Bytes, range: Range<usize>) -> ByteString {
+    // Text is checked once here, and twice where the bytes must not be lost.
+    let shared = ByteString::try_from(bytes.slice(range.clone()));
+    shared.unwrap_or_else(|_| readable(&bytes[range]))
 }
 
 fn readable(bytes: &[u8]) -> ByteString {
