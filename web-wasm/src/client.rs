@@ -16,8 +16,9 @@ use crate::event::{Event, Events};
 use crate::handle::Handle;
 use crate::options::{ConnectOptions, InitialConnect};
 use crate::platform::Runtime;
+use crate::queue::Queue;
 use crate::shared::Shared;
-use crate::subscriber::{Queue, Subscriber};
+use crate::subscriber::Subscriber;
 use crate::to_server_addrs::ToServerAddrs;
 
 /// How far a connection is.
@@ -56,10 +57,9 @@ impl Client {
         let connection = Connection::new(options.config.clone(), runtime.platform.entropy()?);
         let pool = options.pool(addrs, runtime.platform.entropy()?);
         let wait = options.initial_connect != InitialConnect::Retry;
-        let shared = Rc::new(Shared::new(options, runtime.clone(), connection, pool));
+        let shared = Rc::new(Shared::new(options, runtime, connection, pool));
         let client = Self { handle: Rc::new(Handle { shared: Rc::clone(&shared) }) };
-        let (driver, connected) = Driver::new(shared);
-        runtime.platform.spawn(Box::pin(driver));
+        let connected = Driver::spawn(shared);
         if wait {
             connected.await.unwrap_or(Err(ConnectError::Closed))?;
         }

@@ -39,6 +39,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arrivals;
 mod client;
 mod credentials;
 mod driver;
@@ -54,6 +55,7 @@ pub mod outbox;
 pub mod platform;
 pub mod presence;
 mod publish;
+mod queue;
 mod request;
 mod responses;
 pub mod service;
@@ -62,6 +64,7 @@ mod subscriber;
 mod to_server_addrs;
 pub mod transport;
 
+pub use arrivals::{Arrivals, Pace};
 pub use client::{Client, State};
 #[cfg(any(target_arch = "wasm32", test))]
 pub use credentials::grant::{Grant, HttpCredentialsError};

@@ -1,6 +1,7 @@
 //! What a client's handles and its driver share.
 
 use core::task::Waker;
+use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
@@ -8,14 +9,15 @@ use futures_channel::oneshot;
 use hashbrown::HashMap;
 use nats_proto::connection::{self, EndReason, FlushError, FlushId, RequestId, Response};
 use nats_proto::{Connection, Message, ServerAddr, ServerPool, WallClock};
+use rustc_hash::FxBuildHasher;
 
 use crate::client::State;
 use crate::event::Event;
 use crate::event_queue::EventQueue;
 use crate::options::ConnectOptions;
 use crate::platform::Runtime;
+use crate::queue::{Queue, Queued};
 use crate::responses::ResponseQueue;
-use crate::subscriber::{Queue, Queued};
 
 /// The connection and everybody who waits for something of it.
 ///
@@ -43,11 +45,16 @@ pub(crate) enum Answers {
     Many(Rc<ResponseQueue>),
 }
 
+/// Who waits for a flush.
+type Flushing = oneshot::Sender<Result<Duration, FlushError>>;
+
 pub(crate) struct Inner {
     pub(crate) connection: Connection,
-    pub(crate) queues: HashMap<u64, Rc<Queue>>,
-    pub(crate) responses: HashMap<RequestId, Answers>,
-    pub(crate) flushes: HashMap<FlushId, oneshot::Sender<Result<core::time::Duration, FlushError>>>,
+    pub(crate) queues: HashMap<u64, Rc<Queue>, FxBuildHasher>,
+    /// Whose handlers are to be called.
+    pub(crate) arrived: Vec<Rc<Queue>>,
+    pub(crate) responses: HashMap<RequestId, Answers, FxBuildHasher>,
+    pub(crate) flushes: HashMap<FlushId, Flushing, FxBuildHasher>,
     pub(crate) publishers: Vec<Waker>,
     listeners: Vec<Weak<EventQueue<Event>>>,
     /// Whether the last event was emitted.
@@ -75,9 +82,10 @@ impl Shared {
     ) -> Self {
         let inner = Inner {
             connection,
-            queues: HashMap::new(),
-            responses: HashMap::new(),
-            flushes: HashMap::new(),
+            queues: HashMap::default(),
+            arrived: Vec::new(),
+            responses: HashMap::default(),
+            flushes: HashMap::default(),
             publishers: Vec::new(),
             listeners: Vec::new(),
             ended: false,
@@ -101,6 +109,11 @@ impl Shared {
         if let Some(waker) = &*self.driver.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// What wakes the driver, once it has been polled.
+    pub(crate) fn driver_waker(&self) -> Option<Waker> {
+        self.driver.borrow().clone()
     }
 
     pub(crate) fn register_driver(&self, waker: &Waker) {
@@ -210,12 +223,22 @@ impl Inner {
     fn deliver(&mut self, sid: u64, message: Message) {
         let Some(queue) = self.queues.get(&sid) else { return };
         let queued = queue.push(message);
+        if queue.ask_for_handing_over() {
+            self.arrived.push(Rc::clone(queue));
+        }
         if matches!(queued, Queued::FirstDropped | Queued::Overflowed) {
             let (subject, dropped) = (queue.subject.clone(), queue.dropped());
             self.emit(&Event::SlowConsumer { sid, subject, dropped });
         }
         if queued == Queued::Overflowed {
             self.connection.unsubscribe(sid, None);
+        }
+    }
+
+    /// A handler has been set, for which messages may wait.
+    pub(crate) fn ask_to_hand_over(&mut self, queue: &Rc<Queue>) {
+        if queue.ask_for_handing_over() {
+            self.arrived.push(Rc::clone(queue));
         }
     }
 

@@ -1,16 +1,16 @@
 //! The messages of a subscription, as a stream.
 
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use core::task::{Context, Poll};
 use std::rc::Rc;
 
 use futures_core::Stream;
 use nats_proto::connection::EndReason;
 use nats_proto::{Message, Subject};
 
+use crate::arrivals::{Arrivals, Pace};
 use crate::handle::Handle;
+use crate::queue::Queue;
 
 /// What happens to a message for which a subscription has no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,148 +45,8 @@ impl Default for PendingLimits {
 impl PendingLimits {
     /// Whether so much is within the limits. One message always is: else one that is larger than
     /// all the room could never be read.
-    fn admit(&self, messages: usize, bytes: usize) -> bool {
+    pub(crate) fn admit(&self, messages: usize, bytes: usize) -> bool {
         messages <= 1 || (messages <= self.messages && bytes <= self.bytes)
-    }
-}
-
-/// The messages that wait for a subscriber.
-#[derive(Debug)]
-pub(crate) struct Queue {
-    pub(crate) subject: Subject,
-    /// Whether it ends when the connection breaks, instead of going on with the next.
-    pub(crate) transient: bool,
-    limits: Cell<PendingLimits>,
-    messages: RefCell<VecDeque<Message>>,
-    bytes: Cell<usize>,
-    waker: RefCell<Option<Waker>>,
-    dropped: Cell<u64>,
-    /// Whether it was full and has not been half empty since.
-    slow: Cell<bool>,
-    end: RefCell<Option<EndReason>>,
-    /// Who waits for the last message to be read.
-    finished: RefCell<Vec<Waker>>,
-}
-
-/// What became of a message that was queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Queued {
-    /// It waits to be read, and nothing was dropped.
-    Kept,
-    /// It or others were dropped, the first since the queue filled up.
-    FirstDropped,
-    /// It or others were dropped like those before.
-    Dropped,
-    /// It was dropped, and the subscription is to end.
-    Overflowed,
-}
-
-impl Queue {
-    pub(crate) fn new(subject: Subject, limits: PendingLimits, transient: bool) -> Self {
-        Self {
-            subject,
-            transient,
-            limits: Cell::new(limits),
-            messages: RefCell::default(),
-            bytes: Cell::default(),
-            waker: RefCell::default(),
-            dropped: Cell::default(),
-            slow: Cell::default(),
-            end: RefCell::default(),
-            finished: RefCell::default(),
-        }
-    }
-
-    pub(crate) fn push(&self, message: Message) -> Queued {
-        let limits = self.limits.get();
-        let mut messages = self.messages.borrow_mut();
-        let mut dropped = 0;
-        if limits.overflow == Overflow::DropOldest {
-            while !limits.admit(messages.len() + 1, self.bytes.get() + message.length) {
-                let Some(oldest) = messages.pop_front() else { break };
-                self.bytes.set(self.bytes.get() - oldest.length);
-                dropped += 1;
-            }
-        }
-        if limits.admit(messages.len() + 1, self.bytes.get() + message.length) {
-            self.bytes.set(self.bytes.get() + message.length);
-            messages.push_back(message);
-            self.wake();
-        } else {
-            dropped += 1;
-        }
-        self.dropped.set(self.dropped.get() + dropped);
-        match dropped {
-            0 => Queued::Kept,
-            _ if limits.overflow == Overflow::Close => Queued::Overflowed,
-            _ if self.slow.replace(true) => Queued::Dropped,
-            _ => Queued::FirstDropped,
-        }
-    }
-
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.get()
-    }
-
-    /// Waits until everything was read and nothing more comes, or nobody reads any more.
-    pub(crate) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_finished() {
-            return Poll::Ready(());
-        }
-        let mut waiting = self.finished.borrow_mut();
-        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    fn is_finished(&self) -> bool {
-        self.end.borrow().is_some() && self.messages.borrow().is_empty()
-    }
-
-    /// Nobody reads any more.
-    fn abandon(&self) {
-        self.messages.borrow_mut().clear();
-        self.end(EndReason::Unsubscribed);
-    }
-
-    pub(crate) fn end(&self, reason: EndReason) {
-        self.end.borrow_mut().get_or_insert(reason);
-        self.wake();
-        self.tell_if_finished();
-    }
-
-    fn tell_if_finished(&self) {
-        if self.is_finished() {
-            for waker in self.finished.take() {
-                waker.wake();
-            }
-        }
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        let mut messages = self.messages.borrow_mut();
-        if let Some(message) = messages.pop_front() {
-            self.bytes.set(self.bytes.get() - message.length);
-            let limits = self.limits.get();
-            if messages.len() <= limits.messages / 2 && self.bytes.get() <= limits.bytes / 2 {
-                self.slow.set(false);
-            }
-            drop(messages);
-            self.tell_if_finished();
-            return Poll::Ready(Some(message));
-        }
-        if self.end.borrow().is_some() {
-            return Poll::Ready(None);
-        }
-        self.waker.replace(Some(cx.waker().clone()));
-        Poll::Pending
     }
 }
 
@@ -217,22 +77,52 @@ impl Subscriber {
 
     /// How many messages were dropped because the queue was full.
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped.get()
+        self.queue.dropped()
     }
 
     /// Why there will be no more messages than those that wait to be read, if that is so.
     pub fn end_reason(&self) -> Option<EndReason> {
-        self.queue.end.borrow().clone()
+        self.queue.end_reason()
     }
 
     /// How many messages wait to be read.
     pub fn pending(&self) -> usize {
-        self.queue.messages.borrow().len()
+        self.queue.len()
     }
 
     /// Sets how much the subscription holds from now on; what waits already stays.
     pub fn set_pending_limits(&mut self, limits: PendingLimits) {
-        self.queue.limits.set(limits);
+        self.queue.set_limits(limits);
+    }
+
+    /// Has the messages handed to `handler` instead of being read from the stream: in the same turn
+    /// of the event loop in which they came, without a task to be woken, which is the fastest way.
+    /// From then on the stream only tells, by ending, that there will be no more.
+    ///
+    /// The handler is called with all that wait, and again if it leaves some; if it takes none of
+    /// them, when more come. It may use the client, and drop this subscriber, which ends it. What it
+    /// holds is let go of with the subscriber, or when another handler takes its place.
+    ///
+    /// ```no_run
+    /// # async fn example(client: web_wasm::Client) -> Result<(), Box<dyn core::error::Error>> {
+    /// use futures_util::StreamExt;
+    /// use web_wasm::Pace;
+    ///
+    /// let mut ticks = client.subscribe("ticks.>").await?;
+    /// let mut bytes = 0;
+    /// ticks.handle_with(move |messages| {
+    ///     bytes += messages.map(|message| message.payload.len()).sum::<usize>();
+    ///     Pace::Continue
+    /// });
+    /// while ticks.next().await.is_some() {}
+    /// println!("no more ticks: {:?}", ticks.end_reason());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handle_with(&mut self, handler: impl FnMut(&mut Arrivals<'_>) -> Pace + 'static) {
+        self.queue.set_handler(Box::new(handler));
+        self.handle.shared.inner.borrow_mut().ask_to_hand_over(&self.queue);
+        self.handle.shared.wake_driver();
     }
 
     /// Unsubscribes, and ends when what was on its way has arrived and is read. It does not wait:
@@ -265,46 +155,5 @@ impl Drop for Subscriber {
     fn drop(&mut self) {
         self.queue.abandon();
         self.handle.forget(self.sid);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn everybody_who_waits_is_told_when_the_last_message_is_read() {
-        let queue = Queue::new(Subject::from_static("a"), PendingLimits::default(), false);
-        queue.push(Message::default());
-        let waiting = [Arc::<Woken>::default(), Arc::<Woken>::default()];
-        let wakers = waiting.each_ref().map(|woken| Waker::from(Arc::clone(woken)));
-        let wakes = || waiting.each_ref().map(|woken| woken.0.load(Ordering::Relaxed));
-        for waker in wakers.iter().chain(&wakers) {
-            assert!(queue.poll_finished(&mut Context::from_waker(waker)).is_pending());
-        }
-        queue.end(EndReason::Drained);
-        assert_eq!(wakes(), [0, 0], "there is something to read");
-        let cx = &mut Context::from_waker(Waker::noop());
-        assert!(matches!(queue.poll_next(cx), Poll::Ready(Some(_))));
-        assert_eq!(wakes(), [1, 1]);
-        assert!(queue.poll_finished(cx).is_ready());
-
-        let idle = Queue::new(Subject::from_static("a"), PendingLimits::default(), false);
-        assert!(idle.poll_finished(&mut Context::from_waker(&wakers[0])).is_pending());
-        idle.end(EndReason::Drained);
-        assert_eq!(wakes(), [2, 1], "there was nothing to read");
     }
 }

@@ -2,8 +2,6 @@
 
 use core::cell::Cell;
 use core::fmt::Display;
-use core::future::poll_fn;
-use core::task::Poll;
 
 use futures_util::future::{FutureExt, try_join_all};
 use futures_util::stream::StreamExt;
@@ -11,7 +9,7 @@ use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_wasm::{Bytes, Client, Subject, Subscriber};
+use web_wasm::{Bytes, Client, Pace, Subject, Subscriber};
 
 use crate::clock;
 use crate::counter::Counter;
@@ -44,11 +42,11 @@ impl Session {
     /// In which ways it can receive.
     #[wasm_bindgen(getter)]
     pub fn ways(&self) -> Vec<String> {
-        vec!["tight".to_owned(), "stream".to_owned()]
+        vec!["handler".to_owned(), "stream".to_owned()]
     }
 
     /// Subscribes and counts: with `stream`, one message at a time from an async loop; with
-    /// `tight`, by a closure that is called with all that are there.
+    /// `handler`, by a closure that is called with all that have come.
     ///
     /// # Errors
     /// An `Error` if it can't subscribe.
@@ -58,7 +56,7 @@ impl Session {
         let counter = Counter::default();
         let counting = counter.clone();
         match how {
-            "tight" => spawn_local(tight(subscriber, move |length| counting.take(length))),
+            "handler" => spawn_local(handle(subscriber, counting)),
             _ => spawn_local(stream(subscriber, counting)),
         }
         Ok(counter)
@@ -162,17 +160,14 @@ impl Session {
     }
 }
 
-async fn tight(mut subscriber: Subscriber, mut take: impl FnMut(usize)) {
-    poll_fn(|cx| {
-        loop {
-            match subscriber.poll_next_unpin(cx) {
-                Poll::Ready(Some(message)) => take(message.payload.len()),
-                Poll::Ready(None) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
-            }
+async fn handle(mut subscriber: Subscriber, counter: Counter) {
+    subscriber.handle_with(move |messages| {
+        for message in messages {
+            counter.take(message.payload.len());
         }
-    })
-    .await;
+        Pace::Continue
+    });
+    while subscriber.next().await.is_some() {}
 }
 
 async fn stream(mut subscriber: Subscriber, counter: Counter) {

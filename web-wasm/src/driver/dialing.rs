@@ -1,6 +1,7 @@
 //! Which server to dial, when, and what comes of it.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use nats_proto::connection::{DisconnectReason, Via};
 use nats_proto::{Dial, Instant, ServerAddr, ServerError};
@@ -123,12 +124,11 @@ impl Driver {
     }
 
     /// Says whether it dialled: then there is a transport to listen to, or another to choose.
-    pub(super) fn dial_if_due(&mut self) -> bool {
-        let now = self.now();
-        let Some(server) = self.server.clone().filter(|_| self.dial_at.is_some_and(|at| at <= now))
-        else {
+    pub(super) fn dial_if_due(&mut self, now: Instant) -> bool {
+        if self.dial_at.is_none_or(|at| at > now) {
             return false;
-        };
+        }
+        let Some(server) = self.server.clone() else { return false };
         self.dial_at = None;
         self.shared.inner.borrow_mut().connection.dialing(now);
         self.dial(Via::Present, server, now);
@@ -137,7 +137,8 @@ impl Driver {
 
     fn dial(&mut self, via: Via, server: ServerAddr, now: Instant) {
         match self.shared.runtime.dialer.dial(&server, &self.shared.options.subprotocols) {
-            Ok(transport) => {
+            Ok(mut transport) => {
+                transport.on_event(Rc::clone(&self.heed));
                 let lane = Some(Lane::new(server, transport));
                 match via {
                     Via::Present => self.present = lane,
@@ -155,8 +156,7 @@ impl Driver {
     }
 
     /// Begins to move to another transport when it is time; says whether it dialled.
-    pub(super) fn move_if_due(&mut self) -> bool {
-        let now = self.now();
+    pub(super) fn move_if_due(&mut self, now: Instant) -> bool {
         if self.move_at.is_none_or(|at| at > now) {
             return false;
         }

@@ -5,10 +5,10 @@ mod lane;
 mod refusals;
 
 use core::any::Any;
-use core::future::Future;
-use core::pin::Pin;
+use core::future::poll_fn;
 use core::task::{Context, Poll};
-use std::rc::Rc;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
 
 use futures_channel::oneshot;
 use nats_proto::connection::{self, DisconnectReason, Via};
@@ -22,6 +22,7 @@ use crate::credentials::AuthError;
 use crate::error::ConnectError;
 use crate::event::Event;
 use crate::platform::LocalBoxFuture;
+use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::transport::{TransportClosed, TransportEvent};
 
@@ -50,14 +51,40 @@ pub(crate) struct Driver {
     hopeless: bool,
     /// Why no attempt was left that could succeed.
     gave_up: Option<DisconnectReason>,
+    /// What a transport calls when it has something to tell.
+    heed: Rc<dyn Fn()>,
+    /// Whether the connection is closed and everybody knows.
+    finished: bool,
     /// What listens for the machine to come online, until the driver ends.
     _wake: Box<dyn Any>,
 }
 
 impl Driver {
-    /// The driver, and the news of the first connection or of having given up on it.
-    pub(crate) fn new(shared: Rc<Shared>) -> (Self, oneshot::Receiver<Result<(), ConnectError>>) {
+    /// Starts a driver, which tells of the first connection or of having given up on it.
+    pub(crate) fn spawn(shared: Rc<Shared>) -> oneshot::Receiver<Result<(), ConnectError>> {
+        let platform = Rc::clone(&shared.runtime.platform);
         let (sender, receiver) = oneshot::channel();
+        let driver = Rc::new_cyclic(|this: &Weak<RefCell<Self>>| {
+            let this = Weak::clone(this);
+            RefCell::new(Self::new(shared, sender, Rc::new(move || Self::heed(&this))))
+        });
+        // Nothing that a step calls polls the task.
+        platform.spawn(Box::pin(poll_fn(move |cx| driver.borrow_mut().step(cx))));
+        receiver
+    }
+
+    /// A transport has something to tell: goes on at once, for the task's turn would come later and
+    /// cost as much as reading a frame.
+    fn heed(this: &Weak<RefCell<Self>>) {
+        let Some(driver) = this.upgrade() else { return };
+        let Ok(mut driver) = driver.try_borrow_mut() else { return };
+        let Some(waker) = driver.shared.driver_waker() else { return };
+        if driver.step(&mut Context::from_waker(&waker)).is_ready() {
+            waker.wake();
+        }
+    }
+
+    fn new(shared: Rc<Shared>, connected: Connected, heed: Rc<dyn Fn()>) -> Self {
         let wake = shared.runtime.platform.on_wake({
             let shared = Rc::downgrade(&shared);
             Rc::new(move || {
@@ -68,7 +95,7 @@ impl Driver {
         });
         let mut driver = Self {
             shared,
-            connected: Some(sender),
+            connected: Some(connected),
             server: None,
             dial_at: None,
             present: None,
@@ -79,10 +106,12 @@ impl Driver {
             refused: Refusals::default(),
             hopeless: false,
             gave_up: None,
+            heed,
+            finished: false,
             _wake: wake,
         };
         driver.schedule_dial(DisconnectReason::ClosedByCaller);
-        (driver, receiver)
+        driver
     }
 
     fn now(&self) -> Instant {
@@ -98,37 +127,41 @@ impl Driver {
 
     /// Moves everything that can be moved. Ready when the connection is closed.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.finished {
+            return Poll::Ready(());
+        }
         self.shared.register_driver(cx.waker());
-        let platform = &self.shared.runtime.platform;
-        self.shared.wall_clock.borrow_mut().note(platform.now(), platform.unix_time());
         loop {
+            // Each look at a browser's clock costs as much as reading several messages.
+            let now = self.now();
+            let unix_time = self.shared.runtime.platform.unix_time();
+            self.shared.wall_clock.borrow_mut().note(now, unix_time);
             for via in [Via::Present, Via::Next] {
-                self.receive(via, cx);
+                self.receive(via, now, cx);
             }
-            self.keep_time();
+            self.keep_time(now);
             for via in [Via::Present, Via::Next] {
-                self.sign_in(via, cx);
+                self.sign_in(via, now, cx);
             }
-            self.heed_commands();
+            self.heed_commands(now);
             self.dispatch();
             if self.shared.inner.borrow().connection.is_closed() {
                 self.finish();
                 return Poll::Ready(());
             }
-            if self.dial_if_due() || self.move_if_due() {
+            if self.dial_if_due(now) || self.move_if_due(now) {
                 continue;
             }
-            self.transmit();
+            self.transmit(now);
             if self.wait(cx) {
                 return Poll::Pending;
             }
         }
     }
 
-    fn receive(&mut self, via: Via, cx: &mut Context<'_>) {
+    fn receive(&mut self, via: Via, now: Instant, cx: &mut Context<'_>) {
         while let Some(lane) = self.lane_mut(via) {
             let Poll::Ready(event) = lane.poll_event(cx) else { return };
-            let now = self.now();
             match event {
                 TransportEvent::Input(bytes) => {
                     self.shared.inner.borrow_mut().connection.handle_input(now, via, bytes);
@@ -144,19 +177,17 @@ impl Driver {
         self.dispatch();
     }
 
-    fn keep_time(&mut self) {
-        let now = self.now();
+    fn keep_time(&mut self, now: Instant) {
         let mut inner = self.shared.inner.borrow_mut();
         if inner.connection.poll_timeout().is_some_and(|deadline| deadline <= now) {
             inner.connection.handle_timeout(now);
         }
     }
 
-    fn sign_in(&mut self, via: Via, cx: &mut Context<'_>) {
+    fn sign_in(&mut self, via: Via, now: Instant, cx: &mut Context<'_>) {
         let Some(Poll::Ready(answer)) = self.lane_mut(via).map(|lane| lane.poll_answer(cx)) else {
             return;
         };
-        let now = self.now();
         if answer.as_ref().is_err_and(AuthError::is_fatal) {
             match via {
                 Via::Present => self.hopeless = true,
@@ -171,7 +202,7 @@ impl Driver {
         }
     }
 
-    fn heed_commands(&mut self) {
+    fn heed_commands(&mut self, now: Instant) {
         let commands = core::mem::take(&mut self.shared.inner.borrow_mut().commands);
         if commands.choose_again && self.dial_at.is_some() {
             self.schedule_dial(DisconnectReason::Reconnect);
@@ -179,7 +210,7 @@ impl Driver {
         if commands.wake {
             self.shared.pool.borrow_mut().wake();
             if self.dial_at.is_some() {
-                self.dial_at = Some(self.now());
+                self.dial_at = Some(now);
             }
             // Time may have passed that the clock knows nothing of.
             if self.move_at.is_some() {
@@ -187,7 +218,7 @@ impl Driver {
             }
         }
         if commands.renew && self.present.is_some() {
-            self.move_at = Some(self.now());
+            self.move_at = Some(now);
         }
     }
 
@@ -195,7 +226,12 @@ impl Driver {
     fn dispatch(&mut self) {
         let mut events = core::mem::take(&mut self.events);
         loop {
-            self.shared.inner.borrow_mut().dispatch(&mut events);
+            let arrived = {
+                let inner = &mut *self.shared.inner.borrow_mut();
+                inner.dispatch(&mut events);
+                core::mem::take(&mut inner.arrived)
+            };
+            self.hand_over(arrived);
             if events.is_empty() {
                 break;
             }
@@ -204,6 +240,21 @@ impl Driver {
             }
         }
         self.events = events;
+    }
+
+    /// Calls the handlers for which something has come.
+    fn hand_over(&self, arrived: Vec<Rc<Queue>>) {
+        for queue in arrived {
+            let Some(busy) = queue.hand_over() else { continue };
+            self.shared.runtime.platform.spawn(Box::pin(async move {
+                let mut busy = Some(busy);
+                while let Some(over) = busy {
+                    over.await;
+                    queue.resume();
+                    busy = queue.hand_over();
+                }
+            }));
+        }
     }
 
     fn handle_event(&mut self, event: connection::Event) {
@@ -245,8 +296,7 @@ impl Driver {
         self.shared.emit(&Event::Gap { from, last_heard, to, subscriptions });
     }
 
-    fn transmit(&mut self) {
-        let now = self.now();
+    fn transmit(&mut self, now: Instant) {
         let inner = &mut *self.shared.inner.borrow_mut();
         for (via, lane) in [(Via::Present, &mut self.present), (Via::Next, &mut self.next)] {
             if let Some(lane) = lane {
@@ -267,13 +317,13 @@ impl Driver {
             self.timer = None;
             return true;
         };
-        let now = self.now();
-        if deadline <= now {
-            return false;
-        }
         // A timer that fires too early only costs a look; setting it anew for each request
         // would cost more.
         if !matches!(&self.timer, Some((at, _)) if *at <= deadline) {
+            let now = self.now();
+            if deadline <= now {
+                return false;
+            }
             let timer = self.shared.runtime.platform.sleep(deadline - now);
             self.timer = Some((deadline, timer));
         }
@@ -292,6 +342,7 @@ impl Driver {
     /// The connection is closed: tells everybody and lets go.
     fn finish(&mut self) {
         self.dispatch();
+        self.finished = true;
         // Closing while nothing was connected left no event to do it.
         for lane in [self.present.take(), self.next.take()].into_iter().flatten() {
             lane.close();
@@ -310,13 +361,5 @@ impl Driver {
             };
             connected.send(Err(error)).ok();
         }
-    }
-}
-
-impl Future for Driver {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.step(cx)
     }
 }

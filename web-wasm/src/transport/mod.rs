@@ -1,9 +1,12 @@
 //! What carries the protocol's bytes: a websocket, whoever provides it.
 
+#[cfg(any(target_arch = "wasm32", test))]
+mod high_water;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod websys;
 
 use core::task::{Context, Poll};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use nats_proto::ServerAddr;
@@ -25,6 +28,13 @@ pub trait Transport {
     /// The next thing to tell. The waker is woken when there is more, and also when the
     /// transport opens.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<TransportEvent>;
+
+    /// Has `heed` called whenever there is something to tell or the transport opens, as long as the
+    /// transport is there: at once, and never from within another call of this trait, so that no
+    /// task has to be woken. One that can't promise this never calls it.
+    fn on_event(&mut self, heed: Rc<dyn Fn()>) {
+        drop(heed);
+    }
 
     /// Whether it takes more bytes now.
     fn writable(&self) -> Writable;

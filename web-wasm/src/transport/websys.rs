@@ -1,6 +1,6 @@
 //! The browser's WebSocket. No other file names it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -12,10 +12,8 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
+use super::high_water::HighWater;
 use super::{Dialer, Transport, TransportClosed, TransportEvent, Writable};
-
-/// How many bytes the browser may hold unsent before no more are handed to it.
-const HIGH_WATER: u32 = 1 << 20;
 
 /// The code for a connection that ended without a closing handshake (RFC 6455 §7.4.1).
 const ABNORMAL_CLOSURE: u16 = 1006;
@@ -49,12 +47,20 @@ impl Dialer for WebSysDialer {
 struct State {
     events: RefCell<VecDeque<TransportEvent>>,
     waker: Cell<Option<Waker>>,
+    heed: OnceCell<Rc<dyn Fn()>>,
 }
 
 impl State {
     fn push(&self, event: TransportEvent) {
         self.events.borrow_mut().push_back(event);
-        self.wake();
+    }
+
+    /// The browser has called, and nothing else of the client's runs.
+    fn heed(&self) {
+        match self.heed.get() {
+            Some(heed) => heed(),
+            None => self.wake(),
+        }
     }
 
     fn wake(&self) {
@@ -67,6 +73,7 @@ impl State {
 struct WebSysTransport {
     socket: WebSocket,
     state: Rc<State>,
+    high_water: Cell<HighWater>,
     // The handlers live as long as the socket may call them.
     _on_open: Closure<dyn FnMut()>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -80,11 +87,14 @@ impl WebSysTransport {
 
         let on_open = Closure::<dyn FnMut()>::new({
             let state = Rc::clone(&state);
-            move || state.wake()
+            move || state.heed()
         });
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
             let state = Rc::clone(&state);
-            move |event: MessageEvent| state.push(TransportEvent::Input(input(&event)))
+            move |event: MessageEvent| {
+                state.push(TransportEvent::Input(input(&event)));
+                state.heed();
+            }
         });
         let on_close = Closure::<dyn FnMut(CloseEvent)>::new({
             let state = Rc::clone(&state);
@@ -92,13 +102,21 @@ impl WebSysTransport {
                 let reason = ByteString::from(event.reason());
                 let closed = TransportClosed { code: event.code(), reason };
                 state.push(TransportEvent::Closed(closed));
+                state.heed();
             }
         });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         // An error event says nothing, and the close event always follows it.
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-        Self { socket, state, _on_open: on_open, _on_message: on_message, _on_close: on_close }
+        Self {
+            socket,
+            state,
+            high_water: Cell::default(),
+            _on_open: on_open,
+            _on_message: on_message,
+            _on_close: on_close,
+        }
     }
 }
 
@@ -123,12 +141,18 @@ impl Transport for WebSysTransport {
         }
     }
 
+    fn on_event(&mut self, heed: Rc<dyn Fn()>) {
+        self.state.heed.set(heed).ok();
+    }
+
     fn writable(&self) -> Writable {
-        match self.socket.ready_state() {
-            WebSocket::OPEN if self.socket.buffered_amount() < HIGH_WATER => Writable::Now,
-            WebSocket::OPEN => Writable::AskAgain,
-            _ => Writable::WhenOpen,
+        if self.socket.ready_state() != WebSocket::OPEN {
+            return Writable::WhenOpen;
         }
+        let mut high_water = self.high_water.get();
+        let admits = high_water.admits(self.socket.buffered_amount());
+        self.high_water.set(high_water);
+        if admits { Writable::Now } else { Writable::AskAgain }
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -138,6 +162,7 @@ impl Transport for WebSysTransport {
             let reason = ByteString::from_static("the browser refused to send");
             let closed = TransportClosed { code: ABNORMAL_CLOSURE, reason };
             self.state.push(TransportEvent::Closed(closed));
+            self.state.wake();
         }
     }
 

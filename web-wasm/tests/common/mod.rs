@@ -3,6 +3,7 @@
 
 mod consumers;
 mod credentials;
+mod handlers;
 mod jetstream;
 mod kv;
 mod kv_watch;
@@ -21,6 +22,7 @@ mod users;
 
 pub(crate) use consumers::*;
 pub(crate) use credentials::*;
+pub(crate) use handlers::*;
 pub(crate) use jetstream::*;
 pub(crate) use kv::*;
 pub(crate) use kv_watch::*;
@@ -108,7 +110,9 @@ macro_rules! scenarios {
         $crate::scenarios!(@each $attribute, $run:
             publish_and_subscribe many_messages large_payloads backpressure names_are_checked requests
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
-            coming_and_going overflow_policies draining draining_unread waking signing_in permissions limits
+            coming_and_going overflow_policies
+            handlers handlers_that_leave_some handlers_that_take_their_time handlers_that_end
+            draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
             handing_over handing_over_in_vain rotating_credentials
             managing_streams listing_many_streams publishing_with_confirmation

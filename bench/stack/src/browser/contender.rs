@@ -28,7 +28,7 @@ pub(crate) const CONTENDERS: [Contender; 7] = [
     contender(BARE, "bare", "bytes", Some(BARE)),
     contender(RIVAL[0], "natsjs", "callback", Some(RIVAL[1])),
     contender("nats.js iterator", "natsjs", "iterator", None),
-    contender("Rust closure", "rust", "tight", Some("Rust")),
+    contender("Rust closure", "rust", "handler", Some("Rust")),
     contender("Rust Stream", "rust", "stream", None),
     contender("JS callback", "js", "callback", Some("JS")),
     contender("JS iterator", "js", "iterator", None),
