@@ -162,8 +162,8 @@ export type HeadersInit =
 // Messages
 
 /**
- * A message. Keeping one keeps in memory those that came together with it: keep its `data` instead
- * where that matters.
+ * A message. Keeping one keeps in memory those that came together with it: keep a copy of its `data`
+ * instead where that matters.
  */
 export interface Msg {
   /** The subject it was published to. */
@@ -172,7 +172,10 @@ export interface Msg {
   readonly sid: number;
   /** Where the publisher wants an answer, if it does. */
   readonly reply?: string;
-  /** The body, in memory of its own that is made the first time that it is asked for. */
+  /**
+   * The body, in memory that it shares with the messages that came together with it: `slice()` it to
+   * transfer it, or to keep it without them.
+   */
   readonly data: Uint8Array;
   /** The headers, if it came with any. */
   readonly headers?: MsgHdrs;

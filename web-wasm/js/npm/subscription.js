@@ -77,15 +77,14 @@ export class Subscription {
   take(unpacker, bytes, lengths) {
     clearTimeout(this.#timer);
     const feed = this.#feed;
-    unpacker.unpack(bytes, lengths, this.owner, (message) => {
+    for (const message of unpacker.unpack(bytes, lengths, this.owner)) {
       // What is called may have ended it, or had it follow another subject.
-      if (this.#ended || this.#queue?.ended || this.#feed !== feed) return false;
+      if (this.#ended || this.#queue?.ended || this.#feed !== feed) break;
       this.#received += 1;
       this.each?.(message);
       if (this.#queue === undefined) this.#call(null, message);
       else this.#queue.push(message);
-      return true;
-    });
+    }
     if (this.#queue === undefined) return undefined;
     this.#notifyIfSlow();
     if (this.#queue.length === 0 || this.#draining || this.#ended) return undefined;

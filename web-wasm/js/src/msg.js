@@ -4,62 +4,79 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** How many numbers tell one message's parts apart: subject, reply subject, headers, payload. */
 const PARTS = 4;
+const REPLY = 1;
+const HEADERS = 2;
+const PAYLOAD = 3;
+
+/** Messages that came together: their bytes, and where each of their parts ends. */
+class Batch {
+  constructor(bytes, ends, owner) {
+    this.bytes = bytes;
+    this.ends = ends;
+    this.owner = owner;
+  }
+
+  /** The bytes of a part, which begins where the one before ends. */
+  part(index) {
+    const { bytes, ends } = this;
+    const start = ends[index - 1];
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + start, ends[index] - start);
+  }
+
+  isEmpty(index) {
+    return this.ends[index - 1] === this.ends[index];
+  }
+}
 
 /**
- * A message; the type declarations say what it offers. It holds the bytes of its batch, and makes of
- * them only what it is asked for. Its owner answers for it.
+ * A message; the type declarations say what it offers. It holds on to its batch, and makes of that
+ * only what it is asked for. The batch's owner answers for it.
  */
 export class Msg {
-  #bytes;
-  #reply;
-  #head;
-  #start;
-  #end;
+  #batch;
+  #index;
   #headers;
   #data;
-  #owner;
 
-  constructor(bytes, subject, reply, head, start, end, owner) {
+  /** `index` is that of the subject among the parts of the batch. */
+  constructor(subject, batch, index) {
     this.subject = subject;
-    this.#bytes = bytes;
-    this.#reply = reply;
-    this.#head = head;
-    this.#start = start;
-    this.#end = end;
-    this.#owner = owner;
+    this.#batch = batch;
+    this.#index = index;
   }
 
   get reply() {
-    // The reply subject stands before the headers.
-    if (this.#reply === this.#head) return undefined;
-    return decoder.decode(this.#bytes.subarray(this.#reply, this.#head));
+    const part = this.#index + REPLY;
+    return this.#batch.isEmpty(part) ? undefined : decoder.decode(this.#batch.part(part));
   }
 
   get headers() {
-    if (this.#head === this.#start) return undefined;
-    const block = () => decoder.decode(this.#bytes.subarray(this.#head, this.#start));
-    return (this.#headers ??= MsgHdrs.decode(block()));
+    const part = this.#index + HEADERS;
+    if (this.#batch.isEmpty(part)) return undefined;
+    return (this.#headers ??= MsgHdrs.decode(decoder.decode(this.#batch.part(part))));
   }
 
   get data() {
-    return (this.#data ??= this.#bytes.slice(this.#start, this.#end));
+    return (this.#data ??= this.#batch.part(this.#index + PAYLOAD));
   }
 
   get sid() {
-    return this.#owner.sid;
+    return this.#batch.owner.sid;
   }
 
   /** What nats.js's packages send by that belongs to a message. */
   get publisher() {
-    return this.#owner.publisher;
+    return this.#batch.owner.publisher;
   }
 
   size() {
-    return new TextEncoder().encode(this.subject).length + this.#end - this.#reply;
+    const { ends } = this.#batch;
+    const rest = ends[this.#index + PAYLOAD] - ends[this.#index];
+    return new TextEncoder().encode(this.subject).length + rest;
   }
 
   string() {
-    return decoder.decode(this.#bytes.subarray(this.#start, this.#end));
+    return decoder.decode(this.data);
   }
 
   json(reviver) {
@@ -72,34 +89,36 @@ export class Msg {
   }
 
   respond(payload, options) {
-    return this.#owner.respond(this.reply, payload, options);
+    return this.#batch.owner.respond(this.reply, payload, options);
   }
 }
 
 /**
- * Messages out of WASM's memory, one call for many: `bytes` holds the parts of each in turn, `lengths`
- * how long these are. No subject stands for that of the message before.
+ * Messages out of WASM's memory, many at a time: `bytes` holds the parts of each in turn, `lengths` how
+ * long these are. No subject stands for that of the message before.
  */
 export class Unpacker {
   #subject = "";
 
-  /** Calls `each` with every message, until it returns false. */
-  unpack(bytes, lengths, owner, each) {
-    // What is called may make WASM's memory grow, which takes it away from under a view. A view of
-    // a whole buffer is of one that was made for this batch.
+  /** The messages, which need WASM's memory no more. */
+  unpack(bytes, lengths, owner) {
+    // A view of a whole buffer is of one that was made for this batch.
     const own = bytes.length === bytes.buffer.byteLength;
-    const kept = own ? bytes : bytes.slice();
-    const cuts = lengths.slice();
-    let at = 0;
-    for (let i = 0; i < cuts.length; i += PARTS) {
-      const reply = at + cuts[i];
-      const head = reply + cuts[i + 1];
-      const start = head + cuts[i + 2];
-      const end = start + cuts[i + 3];
-      if (reply > at) this.#subject = decoder.decode(kept.subarray(at, reply));
-      if (each(new Msg(kept, this.#subject, reply, head, start, end, owner)) === false) return;
-      at = end;
+    const count = lengths.length;
+    const ends = new Uint32Array(count);
+    const batch = new Batch(own ? bytes : bytes.slice(), ends, owner);
+    const messages = [];
+    let end = 0;
+    for (let i = 0; i < count; i += PARTS) {
+      const start = end;
+      ends[i] = end += lengths[i];
+      if (end > start) this.#subject = decoder.decode(batch.bytes.subarray(start, end));
+      ends[i + REPLY] = end += lengths[i + REPLY];
+      ends[i + HEADERS] = end += lengths[i + HEADERS];
+      ends[i + PAYLOAD] = end += lengths[i + PAYLOAD];
+      messages.push(new Msg(this.#subject, batch, i));
     }
+    return messages;
   }
 }
 
@@ -113,11 +132,10 @@ export class Delivery {
   }
 
   deliver(bytes, lengths, owner) {
-    this.#unpacker.unpack(bytes, lengths, owner, (message) => {
-      if (this.#callback === undefined) return false;
+    for (const message of this.#unpacker.unpack(bytes, lengths, owner)) {
+      if (this.#callback === undefined) return;
       this.#call(null, message);
-      return true;
-    });
+    }
   }
 
   fail(error) {
@@ -141,10 +159,5 @@ export class Delivery {
 
 /** One message, given as to `unpack`. */
 export function message(bytes, lengths, owner) {
-  let one;
-  new Unpacker().unpack(bytes, lengths, owner, (only) => {
-    one = only;
-    return false;
-  });
-  return one;
+  return new Unpacker().unpack(bytes, lengths, owner)[0];
 }

@@ -38,14 +38,17 @@ export interface RespondOptions {
 
 /**
  * A message from a subscription or in answer to a request. Keeping one keeps in memory those that
- * came together with it: keep its `data` instead where that matters.
+ * came together with it: keep a copy of its `data` instead where that matters.
  */
 export interface Msg {
   /** The subject it was published to. */
   readonly subject: string;
   /** Where the publisher wants an answer, if it does. */
   readonly reply: string | undefined;
-  /** The body, in memory of its own that is made the first time that it is asked for. */
+  /**
+   * The body, in memory that it shares with the messages that came together with it: `slice()` it to
+   * transfer it, or to keep it without them.
+   */
   readonly data: Uint8Array;
   /** The headers, if it came with any. */
   readonly headers: MsgHdrs | undefined;
@@ -75,7 +78,7 @@ const BATCH_MESSAGES: usize = 1024;
 #[wasm_bindgen(module = "/src/msg.js")]
 extern "C" {
     /// The page's function, and what its messages have in common.
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     pub(crate) type Delivery;
 
     #[wasm_bindgen(constructor)]

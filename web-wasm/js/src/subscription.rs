@@ -10,7 +10,7 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_wasm::{Client, EndReason, Message, Subscriber};
+use web_wasm::{Arrivals, Client, EndReason, Message, Pace, Subscriber};
 
 use crate::error::NatsError;
 use crate::msg::{Batch, Delivery, Responder};
@@ -51,47 +51,20 @@ struct State {
 }
 
 impl State {
+    /// Waits until there will be no more messages, and sees to it that nothing holds the function.
+    async fn finish(&self) {
+        while poll_fn(|cx| self.poll_next(cx)).await.is_some() {}
+        if let Some(reason @ EndReason::Refused(_)) = self.end() {
+            self.delivery.fail(&NatsError::from(reason).into());
+        }
+        self.delivery.close();
+    }
+
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         match &mut *self.subscriber.borrow_mut() {
             Some(subscriber) => subscriber.poll_next_unpin(cx),
             None => Poll::Ready(None),
         }
-    }
-
-    /// The next messages, as many as wait; or none when there will be no more.
-    fn poll_batch(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<usize> {
-        let mut count = 0;
-        while !batch.is_full() {
-            match self.poll_next(cx) {
-                Poll::Ready(Some(message)) => batch.push(message),
-                Poll::Pending if count == 0 => return Poll::Pending,
-                _ => break,
-            }
-            count += 1;
-        }
-        Poll::Ready(count)
-    }
-
-    /// Hands over each message. When this is over, nothing holds the function.
-    async fn deliver(&self, client: Client, owned: bool) {
-        // It holds the connection, and is there for the garbage collector to let go of.
-        let responder = OnceCell::new();
-        let mut batch = Batch::default();
-        while poll_fn(|cx| self.poll_batch(cx, &mut batch)).await > 0 {
-            let owner = responder.get_or_init(|| match owned {
-                true => JsValue::UNDEFINED,
-                false => Responder::new(client.clone()).into(),
-            });
-            let returned = batch.deliver(&self.delivery, owner);
-            if let Some(room) = returned.dyn_ref::<Promise>() {
-                // Whatever becomes of it, there is room now.
-                JsFuture::from(room.clone()).await.ok();
-            }
-        }
-        if let Some(reason @ EndReason::Refused(_)) = self.end() {
-            self.delivery.fail(&NatsError::from(reason).into());
-        }
-        self.delivery.close();
     }
 
     /// Sees to it that the function is not called any more, and returns why it would not be
@@ -103,24 +76,52 @@ impl State {
     }
 }
 
+/// Hands over messages, as many as wait up to a batch.
+fn deliver(
+    delivery: Delivery,
+    client: Client,
+    owned: bool,
+) -> impl FnMut(&mut Arrivals<'_>) -> Pace {
+    // It holds the connection, and is there for the garbage collector to let go of.
+    let responder = OnceCell::new();
+    let mut batch = Batch::default();
+    move |messages| {
+        while !batch.is_full()
+            && let Some(message) = messages.next()
+        {
+            batch.push(message);
+        }
+        let owner = responder.get_or_init(|| match owned {
+            true => JsValue::UNDEFINED,
+            false => Responder::new(client.clone()).into(),
+        });
+        match batch.deliver(&delivery, owner).dyn_into::<Promise>() {
+            // Whatever becomes of it, there is room then.
+            Ok(room) => Pace::After(Box::pin(async move {
+                JsFuture::from(room).await.ok();
+            })),
+            Err(_) => Pace::Continue,
+        }
+    }
+}
+
 impl Subscription {
     /// Hands a subscription's messages over. Those that are owned have an owner of JavaScript's.
     pub(crate) fn new(
-        subscriber: Subscriber,
+        mut subscriber: Subscriber,
         client: Client,
         delivery: Delivery,
         owned: bool,
     ) -> Self {
+        subscriber.handle_with(deliver(delivery.clone(), client, owned));
         let state = Rc::new(State {
             subject: subscriber.subject().as_str().to_owned(),
             subscriber: RefCell::new(Some(subscriber)),
             dropped: Cell::default(),
             delivery,
         });
-        let delivering = Rc::clone(&state);
-        wasm_bindgen_futures::spawn_local(async move {
-            delivering.deliver(client, owned).await;
-        });
+        let finishing = Rc::clone(&state);
+        wasm_bindgen_futures::spawn_local(async move { finishing.finish().await });
         Self { state }
     }
 }

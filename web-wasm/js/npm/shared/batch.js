@@ -87,9 +87,9 @@ export function packed({ subject, reply, headers, data }) {
   return packer.take();
 }
 
-/** Calls `each` with every message. */
-export function unpack({ bytes, lengths }, owner, each) {
-  new Unpacker().unpack(bytes, lengths, owner, each);
+/** Every message. */
+export function unpack({ bytes, lengths }) {
+  return new Unpacker().unpack(bytes, lengths, undefined);
 }
 
 /**

@@ -111,14 +111,14 @@ export class Tab {
 
   #publish(batch) {
     const { raw } = this.#holder;
-    unpack(batch, undefined, ({ subject, reply, headers, data }) => {
+    for (const { subject, reply, headers, data } of unpack(batch)) {
       try {
         raw.publish(subject, data, { reply, headers });
       } catch (error) {
         // What the tab could not know; its call returned long ago.
         this.tell({ type: "error", error });
       }
-    });
+    }
     this.published += count(batch);
     this.#holder.confirm();
   }
@@ -148,12 +148,9 @@ export class Tab {
   }
 
   #request({ timeout, wildcards, ...batch }) {
-    let sent;
-    unpack(batch, undefined, ({ subject, reply, headers, data }) => {
-      const options = { headers, timeout, reply, wildcards, owner: {} };
-      sent = this.#holder.raw.request(subject, data, options);
-    });
-    return sent.then(packed);
+    const [{ subject, reply, headers, data }] = unpack(batch);
+    const options = { headers, timeout, reply, wildcards, owner: {} };
+    return this.#holder.raw.request(subject, data, options).then(packed);
   }
 
   async #ask({ what }) {

@@ -122,12 +122,28 @@ same("message: size", async (c) => {
   equal(message.size(), c.subject.length + 5);
 });
 
-ours("message: data are the caller's own, made once", async (c) => {
-  const { message } = await one(c, "ab");
-  const { data } = message;
-  data[0] = 0;
-  ok(message.data === data);
-  equal(message.string(), "ab");
+same("message: what is written to data is read by string, and no other message's", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const sub = nc.subscribe(subject, { max: 3 });
+  for (const text of ["ab", "cd", "ef"]) nc.publish(subject, text);
+  const messages = await take(3, sub);
+  const { data } = messages[1];
+  data.fill(120);
+  ok(messages[1].data === data);
+  same_json(messages.map((m) => m.string()), ["ab", "xx", "ef"]);
+});
+
+same("message: data outlive the messages that come after them", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const data = [];
+  const sub = nc.subscribe(subject, { max: 101, callback: (_, m) => data.push(m.data) });
+  nc.publish(subject, "first");
+  await soon(nc.flush());
+  const large = new Uint8Array(10_000).fill(46);
+  for (let i = 0; i < 100; i += 1) nc.publish(subject, large);
+  await soon(sub.closed);
+  equal(data.length, 101);
+  equal(new TextDecoder().decode(data[0]), "first");
 });
 
 ours("message: it is no object of WASM's", async (c) => {
