@@ -107,7 +107,7 @@ export class Unpacker {
     const count = lengths.length;
     const ends = new Uint32Array(count);
     const batch = new Batch(own ? bytes : bytes.slice(), ends, owner);
-    const messages = [];
+    const messages = new Array(count / PARTS);
     let end = 0;
     for (let i = 0; i < count; i += PARTS) {
       const start = end;
@@ -116,7 +116,7 @@ export class Unpacker {
       ends[i + REPLY] = end += lengths[i + REPLY];
       ends[i + HEADERS] = end += lengths[i + HEADERS];
       ends[i + PAYLOAD] = end += lengths[i + PAYLOAD];
-      messages.push(new Msg(this.#subject, batch, i));
+      messages[i / PARTS] = new Msg(this.#subject, batch, i);
     }
     return messages;
   }

@@ -123,22 +123,25 @@ pub(crate) struct Batch {
 impl Batch {
     pub(crate) fn push(&mut self, message: Message) {
         let known = message.subject == self.subject;
-        let subject = if known { "" } else { message.subject.as_str() };
-        self.push_part(|bytes| bytes.extend_from_slice(subject.as_bytes()));
-        let reply = message.reply.as_deref().unwrap_or_default();
-        self.push_part(|bytes| bytes.extend_from_slice(reply.as_bytes()));
-        self.push_part(|bytes| write_headers(&message, bytes));
-        self.push_part(|bytes| bytes.extend_from_slice(&message.payload));
+        let subject = if known { 0 } else { self.append(message.subject.as_bytes()) };
+        let reply = message.reply.as_deref().map_or(0, |reply| self.append(reply.as_bytes()));
+        let headers = self.append_with(|bytes| write_headers(&message, bytes));
+        let payload = self.append(&message.payload);
+        self.lengths.extend_from_slice(&[subject, reply, headers, payload]);
         if !known {
             self.subject = message.subject;
         }
     }
 
-    fn push_part(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    fn append(&mut self, part: &[u8]) -> u32 {
+        self.append_with(|bytes| bytes.extend_from_slice(part))
+    }
+
+    fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
         let before = self.bytes.len();
         write(&mut self.bytes);
         // Within a message's limits, which are far below 4 GiB.
-        self.lengths.push((self.bytes.len() - before) as u32);
+        (self.bytes.len() - before) as u32
     }
 
     /// Whether it should be handed over before it takes more.
