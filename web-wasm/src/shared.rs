@@ -134,6 +134,22 @@ impl Shared {
         self.wake_driver();
     }
 
+    /// Calls the handlers for which something has come. Nothing is borrowed meanwhile.
+    pub(crate) fn hand_over(&self) {
+        let arrived = core::mem::take(&mut self.inner.borrow_mut().arrived);
+        for queue in arrived {
+            let Some(busy) = queue.hand_over() else { continue };
+            self.runtime.platform.spawn(Box::pin(async move {
+                let mut busy = Some(busy);
+                while let Some(over) = busy {
+                    over.await;
+                    queue.resume();
+                    busy = queue.hand_over();
+                }
+            }));
+        }
+    }
+
     pub(crate) fn emit(&self, event: &Event) {
         self.inner.borrow_mut().emit(event);
     }

@@ -22,7 +22,6 @@ use crate::credentials::AuthError;
 use crate::error::ConnectError;
 use crate::event::Event;
 use crate::platform::LocalBoxFuture;
-use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::transport::{TransportClosed, TransportEvent};
 
@@ -68,8 +67,7 @@ impl Driver {
             let this = Weak::clone(this);
             RefCell::new(Self::new(shared, sender, Rc::new(move || Self::heed(&this))))
         });
-        // Nothing that a step calls polls the task.
-        platform.spawn(Box::pin(poll_fn(move |cx| driver.borrow_mut().step(cx))));
+        platform.spawn(Box::pin(poll_fn(move |cx| Self::turn(&driver, cx))));
         receiver
     }
 
@@ -77,11 +75,23 @@ impl Driver {
     /// cost as much as reading a frame.
     fn heed(this: &Weak<RefCell<Self>>) {
         let Some(driver) = this.upgrade() else { return };
-        let Ok(mut driver) = driver.try_borrow_mut() else { return };
-        let Some(waker) = driver.shared.driver_waker() else { return };
-        if driver.step(&mut Context::from_waker(&waker)).is_ready() {
+        let Some(waker) = driver.try_borrow().ok().and_then(|driver| driver.shared.driver_waker())
+        else {
+            return;
+        };
+        if Self::turn(&driver, &mut Context::from_waker(&waker)).is_ready() {
             waker.wake();
         }
+    }
+
+    /// A step, and the handlers for which it had something.
+    fn turn(this: &RefCell<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let (stepped, shared) = {
+            let mut driver = this.borrow_mut();
+            (driver.step(cx), Rc::clone(&driver.shared))
+        };
+        shared.hand_over();
+        stepped
     }
 
     fn new(shared: Rc<Shared>, connected: Connected, heed: Rc<dyn Fn()>) -> Self {
@@ -226,12 +236,7 @@ impl Driver {
     fn dispatch(&mut self) {
         let mut events = core::mem::take(&mut self.events);
         loop {
-            let arrived = {
-                let inner = &mut *self.shared.inner.borrow_mut();
-                inner.dispatch(&mut events);
-                core::mem::take(&mut inner.arrived)
-            };
-            self.hand_over(arrived);
+            self.shared.inner.borrow_mut().dispatch(&mut events);
             if events.is_empty() {
                 break;
             }
@@ -240,21 +245,6 @@ impl Driver {
             }
         }
         self.events = events;
-    }
-
-    /// Calls the handlers for which something has come.
-    fn hand_over(&self, arrived: Vec<Rc<Queue>>) {
-        for queue in arrived {
-            let Some(busy) = queue.hand_over() else { continue };
-            self.shared.runtime.platform.spawn(Box::pin(async move {
-                let mut busy = Some(busy);
-                while let Some(over) = busy {
-                    over.await;
-                    queue.resume();
-                    busy = queue.hand_over();
-                }
-            }));
-        }
     }
 
     fn handle_event(&mut self, event: connection::Event) {
