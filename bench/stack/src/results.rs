@@ -110,6 +110,12 @@ impl Results {
         cells.map(|cell| cell.contender.as_str()).filter(|&name| seen.insert(name)).collect()
     }
 
+    /// How often a scenario was measured.
+    pub(crate) fn rounds_of(&self, scenario: &str) -> u32 {
+        let cells = self.cells.iter().filter(|cell| cell.scenario == scenario);
+        cells.map(|cell| cell.round + 1).max().unwrap_or_default()
+    }
+
     /// What a contender reached over all rounds.
     pub(crate) fn spread(&self, scenario: &str, contender: &str, metric: &str) -> Option<Spread> {
         let cells = self.cells.iter();

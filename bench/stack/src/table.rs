@@ -105,7 +105,15 @@ fn table(text: &mut String, results: &Results, scenario: &str, Ratios { limit, r
             titles.push(format!("cost above {limit}, × {rival}"));
         }
     }
-    let _ = writeln!(text, "### {scenario}\n\n| | {} |", titles.join(" | "));
+    let _ = writeln!(text, "### {scenario}\n");
+    match results.rounds_of(scenario) {
+        1 if results.rounds > 1 => text.push_str("Of one round.\n\n"),
+        rounds if rounds < results.rounds => {
+            let _ = writeln!(text, "Of {rounds} rounds.\n");
+        }
+        _ => {}
+    }
+    let _ = writeln!(text, "| | {} |", titles.join(" | "));
     let _ = writeln!(text, "|---|{}", "---:|".repeat(titles.len()));
     for contender in contenders {
         let figures = columns.iter().map(|column| {
@@ -183,6 +191,23 @@ mod tests {
         let unlimited = "| | a second | × rival |\n|---|---:|---:|\n\
                          | rival | 2 (2–2) | 1.00 |\n| ours | 3 (3–3) | 1.50 |\n";
         assert!(text.contains(&format!("### b\n\n{unlimited}")), "{text}");
+    }
+
+    #[test]
+    fn a_scenario_that_was_measured_less_often_says_so() {
+        let mut results = Results::new(3, 1.0);
+        for (scenario, rounds) in [("often", 3), ("twice", 2), ("once", 1)] {
+            for round in 0..rounds {
+                let metrics = Metrics::default().with("per_second", 1.0);
+                results.cells.push(Cell::new(scenario, "ours", round, metrics));
+            }
+        }
+        let text = markdown(&results, |_| Ratios { limit: "limit", rival: None });
+        for expected in
+            ["### often\n\n|", "### twice\n\nOf 2 rounds.\n\n|", "### once\n\nOf one round."]
+        {
+            assert!(text.contains(expected), "{text}");
+        }
     }
 
     #[test]

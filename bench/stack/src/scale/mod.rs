@@ -42,9 +42,9 @@ pub(crate) struct Options {
     /// Which designs
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Kind::Nats, Kind::Single, Kind::Relays])]
     designs: Vec<Kind>,
-    /// How often everything is measured
-    #[arg(long, default_value_t = 3)]
-    rounds: u32,
+    /// How often everything is measured, for each number of connections; the last holds for the rest
+    #[arg(long, value_delimiter = ',', default_values_t = [3])]
+    rounds: Vec<u32>,
     /// How many messages everybody gets
     #[arg(long, default_value_t = 10)]
     messages: u64,
@@ -58,10 +58,14 @@ pub(crate) struct Options {
 
 /// Measures, and writes `scale.json` and `scale.md`.
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let mut results = Results::new(options.rounds, 1.0);
+    let most = options.rounds.iter().copied().max().unwrap_or_default();
+    let mut results = Results::new(most, 1.0);
+    let mut rounds = options.rounds.iter().copied();
+    let mut wanted = most;
     for &connections in &options.connections {
         let scenario = format!("{connections} connections");
-        for round in 0..options.rounds {
+        wanted = rounds.next().unwrap_or(wanted);
+        for round in 0..wanted {
             let turns = options.designs.len();
             for turn in 0..turns {
                 let kind = options.designs[(turn + round as usize) % turns];
