@@ -75,15 +75,17 @@ fmt-check:
 shellcheck:
     shellcheck --external-sources tools/*.sh tools/wasm-cargo .ci/run
 
-# Licences, sources and duplicates of the dependencies
+# Licences, sources and duplicates of the dependencies, those of the Leptos example too
 [group('check')]
 deny:
     cargo deny --workspace check bans licenses sources
+    cargo deny --manifest-path examples/leptos/Cargo.toml --locked check bans licenses sources
 
 # Known vulnerabilities of the dependencies; fetches the advisory database
 [group('check')]
 advisories:
     cargo deny --workspace check advisories
+    cargo deny --manifest-path examples/leptos/Cargo.toml --locked check advisories
 
 # Does nats-proto still do without an operating system?
 [group('check')]
