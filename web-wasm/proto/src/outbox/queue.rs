@@ -41,6 +41,17 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether an entry that may have been sent since then is stored once, though it is sent again now:
+    /// the stream still knows its id when this copy arrives. Both are times since 1970. To be asked
+    /// right before it is sent.
+    pub fn is_stored_once(&self, sent_since: Duration, unix_time: Duration) -> bool {
+        let arrives = unix_time.saturating_add(self.ack_timeout);
+        // Nothing is known where the clock was set back.
+        sent_since <= unix_time && arrives < sent_since.saturating_add(self.duplicate_window)
+    }
+}
+
 /// What it means for the entries behind that one was refused, or is in doubt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRefusal {
@@ -312,10 +323,7 @@ impl Queue {
         let again = match first.get().sent_since {
             None => false,
             Some(sent_since) => {
-                let provable = sent_since <= unix_time
-                    && unix_time.saturating_add(self.config.ack_timeout)
-                        < sent_since.saturating_add(self.config.duplicate_window);
-                if !provable {
+                if !self.config.is_stored_once(sent_since, unix_time) {
                     return Some(self.set_aside(number, SetAside::InDoubt { sent_since }));
                 }
                 true
