@@ -148,7 +148,7 @@ e2e: page examples
 # Run the random simulations of whole clients from this seed on: the one that failed, or many
 [group('test')]
 simulate seed="0" count="1":
-    SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native -- simulation::random simulation::jetstream::random
+    SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native -- simulation::random simulation::jetstream::random simulation::jetstream::tabs::whatever
 
 # Fuzz the protocol: decoder, connection or text; needs cargo-fuzz and a nightly compiler
 [group('test')]
