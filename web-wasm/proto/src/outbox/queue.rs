@@ -71,7 +71,8 @@ pub enum Action {
         number: u64,
         /// What to store as [`Record::sent_since`](super::Record::sent_since).
         sent_since: Duration,
-        /// Whether it may have been sent before.
+        /// Whether it may have been sent before. If anything is waited for first, it is to be asked
+        /// [once more](Config::is_stored_once) right before it is sent.
         again: bool,
     },
     /// Store that the entry was set aside.
@@ -96,7 +97,8 @@ pub enum Action {
 /// that was stored was stored after that time, so that the stream knows it for the duplicate window from
 /// then on at least. Later, or where the clock was set back, nothing proves it, and the entry is set
 /// aside [in doubt](SetAside::InDoubt). That some answers say for certain that a copy was not stored
-/// is made use of.
+/// is made use of. This rests on no network keeping a copy back for longer than the window, and
+/// delivering it then, after its connection was given up and another copy stored.
 ///
 /// ```
 /// use core::time::Duration;
