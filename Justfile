@@ -75,15 +75,17 @@ fmt-check:
 shellcheck:
     shellcheck --external-sources tools/*.sh tools/wasm-cargo .ci/run
 
-# Licences, sources and duplicates of the dependencies
+# Licences, sources and duplicates of the dependencies, those of the Leptos example too
 [group('check')]
 deny:
     cargo deny --workspace check bans licenses sources
+    cargo deny --manifest-path examples/leptos/Cargo.toml --locked check bans licenses sources
 
 # Known vulnerabilities of the dependencies; fetches the advisory database
 [group('check')]
 advisories:
     cargo deny --workspace check advisories
+    cargo deny --manifest-path examples/leptos/Cargo.toml --locked check advisories
 
 # Does nats-proto still do without an operating system?
 [group('check')]
@@ -146,7 +148,7 @@ e2e: page examples
 # Run the random simulations of whole clients from this seed on: the one that failed, or many
 [group('test')]
 simulate seed="0" count="1":
-    SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native -- simulation::random simulation::jetstream::random
+    SIMULATION_SEED={{ seed }} SIMULATION_COUNT={{ count }} cargo test --package web-wasm --test native -- simulation::random simulation::jetstream::random simulation::jetstream::tabs::whatever
 
 # Fuzz the protocol: decoder, connection or text; needs cargo-fuzz and a nightly compiler
 [group('test')]

@@ -1,23 +1,18 @@
 //! The service as a whole: from configuration to a running server.
 
-use std::{
-    fs,
-    io::{self, Write},
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod error;
 
-use rustls::pki_types::{
-    CertificateDer,
-    pem::{self, PemObject},
-};
+pub use error::AppError;
+
+use std::{fs, io::Write, net::SocketAddr, path::Path, time::Duration};
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    auth::{Authenticator, AuthenticatorError},
+    auth::Authenticator,
     callout::{
         Door,
         service::{self, CalloutSettings},
@@ -26,16 +21,16 @@ use crate::{
     clock::unix_now,
     config::{
         Config, HttpConfig, Origin,
-        roles::{self, RolesFile, RolesFileError},
+        roles::{self, RolesFile},
     },
-    keys::{self, KeyFileError, ServiceCredentials},
+    keys::{self, ServiceCredentials},
     limits::{AddressSource, RateLimits},
     middleware::{body_limit::BodyLimits, security_headers::content_security_policy},
     mint::{CallerRule, Role, Roles},
     objects::Objects,
     presence::{Presence, listener::SUBJECTS},
     publish::{Connection, ConnectionSettings, Publisher},
-    revoke::{BanFileError, BanList, Kicker, Revoker, Signer, revoker::Means, warden},
+    revoke::{BanList, Kicker, Revoker, Signer, revoker::Means, warden},
     router::{AppState, RouterSettings, metrics_router, router},
     routes::{credentials::Issuer, session::SessionIssuer},
     server::{self, ServerSettings},
@@ -49,69 +44,6 @@ const MAX_METRICS_CONNECTIONS: usize = 16;
 
 /// How long the pieces of objects that did not come whole may take to be taken away at the end.
 const SWEEP_DEADLINE: Duration = Duration::from_secs(2);
-
-/// The service could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// The roles file cannot be used.
-    #[error(transparent)]
-    Roles(#[from] RolesFileError),
-    /// A key file cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeyFileError),
-    /// The bans cannot be used.
-    #[error(transparent)]
-    Bans(#[from] BanFileError),
-    /// The address is taken or not this machine's.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address asked for.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file that tells the address cannot be written.
-    #[error("the address file {} cannot be written", path.display())]
-    AddressFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The websocket URLs make no header.
-    #[error("the websocket URLs make no content security policy")]
-    Policy(#[source] axum::http::header::InvalidHeaderValue),
-    /// A stream is not as the roles file declares it, and is not to be changed by this program.
-    #[error(transparent)]
-    Streams(#[from] StreamsError),
-    /// A user is from a time when it needed less, and may not do what presence takes.
-    #[error("{file} does not allow {subject}, which presence takes; `api roles apply` adds it")]
-    PresenceRights {
-        /// The user's file.
-        file: &'static str,
-        /// What it has to be allowed.
-        subject: String,
-    },
-    /// The service's user is from a time before a bucket of objects was declared.
-    #[error(
-        "service.creds does not allow {subject}, which objects take; `api roles apply` adds it"
-    )]
-    ObjectRights {
-        /// What it has to be allowed.
-        subject: String,
-    },
-    /// The authority of NATS's certificates cannot be read, or the file holds no certificate.
-    #[error("nats.ca_file {} cannot be used", path.display())]
-    Authority {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: pem::Error,
-    },
-    /// Callers' authentication cannot be set up.
-    #[error(transparent)]
-    Authenticator(#[from] AuthenticatorError),
-}
 
 /// A service that listens, and whose connection to NATS is on its way.
 pub struct App {

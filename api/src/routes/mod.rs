@@ -11,5 +11,6 @@ pub mod permissions;
 pub mod ping;
 pub mod presence;
 pub mod publish;
+mod query;
 pub mod revoke;
 pub mod session;

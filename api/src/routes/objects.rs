@@ -9,12 +9,12 @@ use axum::{
 };
 use serde::Serialize;
 use tracing::info;
-use url::form_urlencoded;
 use utoipa::ToSchema;
 
 use super::{
     credentials::{Issuer, parse_role},
     object_headers::{described, etag, media_type, preconditions},
+    query::{self, QueryError},
 };
 use crate::{
     auth::Identity,
@@ -98,7 +98,7 @@ impl<'a> Asked<'a> {
         }
         let path = uri.path().strip_prefix(OBJECTS).unwrap_or_default();
         let (bucket, rest) = path.split_once('/').unwrap_or((path, ""));
-        let query = Query::parse(uri.query().unwrap_or_default())?;
+        let query = Query::parse(uri.query())?;
         let requested = query.role.as_deref().map(parse_role).transpose()?;
         let policy = issuer.roles.choose(identity, requested.as_ref())?;
         let grant = policy.objects(identity, bucket, &query.channels)?;
@@ -342,30 +342,17 @@ struct Query {
 }
 
 impl Query {
-    fn parse(text: &str) -> Result<Self, Problem> {
-        let (mut role, mut after, mut channels) = (None, None, Vec::new());
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let once = match &*name {
-                "role" => &mut role,
-                "after" => &mut after,
-                "channels" => {
-                    channels.push(value.into_owned());
-                    continue;
-                }
-                _ => return Err(invalid_query()),
-            };
-            if once.replace(value.into_owned()).is_some() {
-                return Err(invalid_query());
-            }
-        }
-        let after = after.map(|after| after.parse().map_err(|_| invalid_query())).transpose()?;
+    fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let ([role, after], channels) =
+            query::read(query, ["role", "after"], Some("channels")).map_err(refused)?;
+        let after = after.map(|after| after.parse()).transpose();
+        let after = after.map_err(|_| refused(QueryError::Malformed))?;
         Ok(Self { role, channels, after })
     }
 }
 
-fn invalid_query() -> Problem {
-    Problem::new(
-        Code::InvalidQuery,
+fn refused(error: QueryError) -> Problem {
+    error.answer(
         "Ask with nothing else than \"role\" and \"after\", each once, and, once for each, \
          \"channels\".",
     )

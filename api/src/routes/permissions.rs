@@ -7,10 +7,12 @@ use axum::{
     response::IntoResponse,
 };
 use serde::Serialize;
-use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::credentials::{Issuer, parse_nkey, parse_role};
+use super::{
+    credentials::{Issuer, parse_nkey, parse_role},
+    query::{self, QueryError},
+};
 use crate::{
     auth::Identity,
     claims::{Permission, SubscriptionVerdict, Verdict, subject},
@@ -74,7 +76,7 @@ pub async fn permissions(
     State(issuer): State<Issuer>,
     uri: Uri,
 ) -> Result<impl IntoResponse, Problem> {
-    let query = Query::parse(uri.query().unwrap_or_default())?;
+    let query = Query::parse(uri.query())?;
     let requested = query.role.as_deref().map(parse_role).transpose()?;
     let nkey = query.nkey.as_deref().map(parse_nkey).transpose()?;
     let policy = issuer.roles.choose(&identity, requested.as_ref())?;
@@ -149,33 +151,19 @@ struct Query {
 }
 
 impl Query {
-    fn parse(text: &str) -> Result<Self, Problem> {
-        let (mut subject, mut action, mut role, mut nkey) = (None, None, None, None);
-        let mut channels = Vec::new();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let once = match &*name {
-                "subject" => &mut subject,
-                "action" => &mut action,
-                "role" => &mut role,
-                "nkey" => &mut nkey,
-                "channels" => {
-                    channels.push(value.into_owned());
-                    continue;
-                }
-                _ => return Err(invalid_query()),
-            };
-            if once.replace(value.into_owned()).is_some() {
-                return Err(invalid_query());
-            }
-        }
-        let subject = subject.ok_or_else(invalid_query)?;
+    fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let names = ["subject", "action", "role", "nkey"];
+        let ([subject, action, role, nkey], channels) =
+            query::read(query, names, Some("channels")).map_err(refused)?;
+        let subject = subject.ok_or_else(|| refused(QueryError::Missing))?;
         let (action, is_valid) = match action.as_deref() {
             Some("publish") => {
                 let is_plain = !subject.contains(['*', '>']);
                 (Action::Publish, is_plain && subject::is_literal(&subject))
             }
             Some("subscribe") => (Action::Subscribe, subject::is_pattern(&subject)),
-            _ => return Err(invalid_query()),
+            Some(_) => return Err(refused(QueryError::Malformed)),
+            None => return Err(refused(QueryError::Missing)),
         };
         if !is_valid {
             return Err(Problem::new(
@@ -188,9 +176,8 @@ impl Query {
     }
 }
 
-fn invalid_query() -> Problem {
-    Problem::new(
-        Code::InvalidQuery,
+fn refused(error: QueryError) -> Problem {
+    error.answer(
         "Ask with \"subject\" and \"action\" (publish or subscribe), and if needed \"role\", \
          \"nkey\" and, once for each, \"channels\".",
     )
@@ -201,13 +188,13 @@ mod tests {
     use super::*;
 
     fn code(query: &str) -> Code {
-        Query::parse(query).unwrap_err().code()
+        Query::parse(Some(query)).unwrap_err().code()
     }
 
     #[test]
     fn queries_are_read_strictly() {
         let query = "subject=a.%3E&action=subscribe&channels=room:7&channels=room%3A8&role=r";
-        let query = Query::parse(query).unwrap();
+        let query = Query::parse(Some(query)).unwrap();
         assert_eq!((query.subject.as_str(), query.action), ("a.>", Action::Subscribe));
         assert_eq!(query.channels, ["room:7", "room:8"]);
         assert_eq!((query.role.as_deref(), query.nkey), (Some("r"), None));

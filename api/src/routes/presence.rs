@@ -8,10 +8,12 @@ use axum::{
 };
 use nats_proto::presence::{Channel, Snapshot, SnapshotMember, SnapshotTab};
 use serde::Serialize;
-use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::credentials::{Issuer, parse_role};
+use super::{
+    credentials::{Issuer, parse_nkey, parse_role},
+    query,
+};
 use crate::{
     auth::Identity,
     claims::UserKey,
@@ -111,7 +113,7 @@ pub async fn presence(
     Path(channel): Path<String>,
     uri: Uri,
 ) -> Result<impl IntoResponse, Problem> {
-    let query = Query::parse(uri.query().unwrap_or_default())?;
+    let query = Query::parse(uri.query())?;
     let requested = query.role.as_deref().map(parse_role).transpose()?;
     let channel: Channel = channel.parse().map_err(|_| Problem::from(ChannelError::Malformed))?;
     let policy = issuer.roles.choose(&identity, requested.as_ref())?;
@@ -152,28 +154,13 @@ struct Query {
 }
 
 impl Query {
-    fn parse(text: &str) -> Result<Self, Problem> {
-        let (mut role, mut after) = (None, None);
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let once = match &*name {
-                "role" => &mut role,
-                "after" => &mut after,
-                _ => return Err(invalid_query()),
-            };
-            if once.replace(value.into_owned()).is_some() {
-                return Err(invalid_query());
-            }
-        }
-        let after = after.as_deref().map(super::credentials::parse_nkey).transpose()?;
-        Ok(Self { role, after })
+    fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let read = query::read(query, ["role", "after"], None);
+        let ([role, after], _) = read.map_err(|error| {
+            error.answer("Ask with nothing else than \"role\" and \"after\", each once.")
+        })?;
+        Ok(Self { role, after: after.as_deref().map(parse_nkey).transpose()? })
     }
-}
-
-fn invalid_query() -> Problem {
-    Problem::new(
-        Code::InvalidQuery,
-        "Ask with nothing else than \"role\" and \"after\", each once.",
-    )
 }
 
 impl From<PresenceError> for Problem {

@@ -1,11 +1,9 @@
 //! A user's key that the browser keeps.
 
 use core::fmt;
-use std::cell::Cell;
-use std::rc::Rc;
 
 use data_encoding::BASE32_NOPAD;
-use idb::{Database, DatabaseEvent, Factory, ObjectStoreParams, TransactionMode};
+use idb::{ObjectStoreParams, TransactionMode};
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -15,6 +13,7 @@ use super::AuthError;
 use super::key::{UserKey, UserKeyError};
 use super::signer::Signer;
 use crate::platform::LocalBoxFuture;
+use crate::platform::database::{Database, DatabaseError, commit};
 
 /// The database that keeps the keys of this origin, and its only store.
 const DATABASE: &str = "web-wasm";
@@ -103,11 +102,10 @@ impl PageKey {
     pub async fn forget(name: &str) -> bool {
         let forget = async {
             let database = open_database().await?;
-            let transaction = database.transaction(&[STORE], TransactionMode::ReadWrite)?;
+            let transaction = database.begin(&[STORE], TransactionMode::ReadWrite)?;
             transaction.object_store(STORE)?.delete(JsValue::from_str(name))?.await?;
-            transaction.commit()?.await?;
-            database.close();
-            Ok::<_, idb::Error>(())
+            commit(transaction).await?;
+            Ok::<_, DatabaseError>(())
         };
         forget.await.is_ok()
     }
@@ -119,20 +117,21 @@ impl PageKey {
 
     /// The key that the browser keeps; if it keeps none, a new one from now on.
     async fn keep(name: &str) -> Result<Self, JsValue> {
-        let fail = |error: idb::Error| JsValue::from_str(&error.to_string());
+        let fail = |error: DatabaseError| JsValue::from_str(&error.to_string());
         let database = open_database().await.map_err(fail)?;
         let kept = async {
-            let transaction = database.transaction(&[STORE], TransactionMode::ReadOnly)?;
-            transaction.object_store(STORE)?.get(JsValue::from_str(name))?.await
+            let transaction = database.begin(&[STORE], TransactionMode::ReadOnly)?;
+            Ok::<_, DatabaseError>(
+                transaction.object_store(STORE)?.get(JsValue::from_str(name))?.await?,
+            )
         };
         if let Some(kept) = kept.await.map_err(fail)? {
-            database.close();
             return Self::from_pair(&kept, Custody::Kept).await;
         }
         // The pair is made before the transaction, which ends by itself when it has nothing to do.
         let pair = generate_pair().await?;
         let settle = async {
-            let transaction = database.transaction(&[STORE], TransactionMode::ReadWrite)?;
+            let transaction = database.begin(&[STORE], TransactionMode::ReadWrite)?;
             let store = transaction.object_store(STORE)?;
             // Another tab may have been faster; then its key is the one.
             let kept = match store.get(JsValue::from_str(name))?.await? {
@@ -142,11 +141,10 @@ impl PageKey {
                     pair
                 }
             };
-            transaction.commit()?.await?;
+            commit(transaction).await?;
             Ok(kept)
         };
         let kept = settle.await.map_err(fail)?;
-        database.close();
         Self::from_pair(&kept, Custody::Kept).await
     }
 
@@ -208,21 +206,11 @@ async fn generate_pair() -> Result<JsValue, JsValue> {
     JsFuture::from(pair).await
 }
 
-async fn open_database() -> Result<Database, idb::Error> {
-    let mut request = Factory::new()?.open(DATABASE, Some(1))?;
-    let failure = Rc::new(Cell::new(None));
-    let told = Rc::clone(&failure);
-    request.on_upgrade_needed(move |event| {
-        let created = event.database().and_then(|database| {
-            database.create_object_store(STORE, ObjectStoreParams::new()).map(drop)
-        });
-        told.set(created.err());
-    });
-    let database = request.await?;
-    match failure.take() {
-        Some(error) => Err(error),
-        None => Ok(database),
-    }
+async fn open_database() -> Result<Database, DatabaseError> {
+    let make = |database: &idb::Database| {
+        database.create_object_store(STORE, ObjectStoreParams::new()).map(drop)
+    };
+    Database::open(DATABASE, 1, make).await
 }
 
 /// A user's public key as NATS writes it: a prefix, the key, and their checksum, in base 32.

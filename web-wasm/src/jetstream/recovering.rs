@@ -1,5 +1,8 @@
 //! A subscription that gets from a stream what it misses.
 
+mod recover_from;
+mod source;
+
 use core::pin::Pin;
 use core::task::{Context as TaskContext, Poll, ready};
 use core::time::Duration;
@@ -8,73 +11,18 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use nats_proto::Subject;
 use nats_proto::connection::{EndReason, SubscribeError};
-use nats_proto::jetstream::recovery::{Begun, GoOn, NotRecovered, Recovery, StreamFacts, Verdict};
+use nats_proto::jetstream::recovery::{Begun, GoOn, NotRecovered, Recovery, Verdict};
 
-use super::consumer::pull::{Ordered, OrderedConfig, OrderedError, OrderedMessagesError};
-use super::consumer::{DeliverPolicy, InboxError};
-use super::context::Context;
-use super::error::RequestError;
+pub use self::recover_from::RecoverFrom;
+use self::source::{Facts, Source, refusal};
+use super::consumer::InboxError;
+use super::consumer::pull::{Ordered, OrderedError, OrderedMessagesError};
 use super::message::Message;
-use super::stream::{self, ConsumerCreateError, GetStreamError};
+use super::stream::{ConsumerCreateError, GetStreamError};
 use crate::client::{Client, State};
 use crate::event::Event;
 use crate::platform::LocalBoxFuture;
 use crate::subscriber::Subscriber;
-
-/// Where a subscription gets what it misses.
-#[derive(Clone, Debug)]
-pub struct RecoverFrom {
-    stream: String,
-    context: Option<Context>,
-    max_missed: Option<u64>,
-    timeout: Duration,
-    after: Option<u64>,
-}
-
-impl RecoverFrom {
-    /// From a stream, which must store what is subscribed to.
-    pub fn stream(name: impl Into<String>) -> Self {
-        Self {
-            stream: name.into(),
-            context: None,
-            max_missed: None,
-            timeout: Duration::from_secs(10),
-            after: None,
-        }
-    }
-
-    /// The JetStream that has the stream. Default: that of the client's account.
-    #[must_use]
-    pub fn context(mut self, context: Context) -> Self {
-        self.context = Some(context);
-        self
-    }
-
-    /// How many missed messages to get at most. If it were more, none is, and the subscription goes on
-    /// with what is new. Default: no limit.
-    #[must_use]
-    pub fn max_missed(mut self, messages: u64) -> Self {
-        self.max_missed = Some(messages);
-        self
-    }
-
-    /// How long to wait for the stream after an interruption. Then the subscription goes on without
-    /// it. Default: 10 seconds.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Everything after this message was missed, by its number in the stream: the last that was read
-    /// before the page was left, say. Default: nothing was missed, and the subscription begins with
-    /// what is new.
-    #[must_use]
-    pub fn after(mut self, stream_sequence: u64) -> Self {
-        self.after = Some(stream_sequence);
-        self
-    }
-}
 
 /// Why a recovering subscription was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -138,60 +86,6 @@ impl Client {
         this.begun(Box::new(ordered), begun, facts);
         Ok(this)
     }
-}
-
-/// What is read, and where.
-#[derive(Clone, Debug)]
-struct Source {
-    context: Context,
-    stream: stream::Stream<()>,
-    subject: Subject,
-    /// Whether the stream may be looked at, as far as is known.
-    checks: bool,
-}
-
-impl Source {
-    /// Makes a consumer that begins with a number in the stream, or with what is new.
-    async fn begin(
-        self,
-        requested: Option<u64>,
-    ) -> Result<(Ordered, Begun), SubscribeRecoveringError> {
-        let deliver_policy = match requested {
-            Some(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
-            None => DeliverPolicy::New,
-        };
-        let filter_subject = self.subject.as_str().into();
-        let config = OrderedConfig { deliver_policy, filter_subject, ..OrderedConfig::default() };
-        let consumer = self.stream.create_consumer(config).await?;
-        let info = consumer.cached_info();
-        let (delivered, pending) = (info.delivered.stream_sequence, info.num_pending);
-        let ordered = consumer.messages().await?.without_looking();
-        Ok((ordered, Begun { requested, delivered, pending }))
-    }
-
-    /// What the stream is now; `None` where that can't be known, or not any more.
-    async fn facts(self) -> Facts {
-        if !self.checks {
-            return Facts::Unknown;
-        }
-        match self.stream.get_info().await {
-            Ok(info) => Facts::Known(StreamFacts {
-                created: info.created,
-                last_sequence: info.state.last_sequence,
-            }),
-            Err(RequestError::Request(crate::RequestError::Denied(_))) => Facts::Forbidden,
-            Err(_) => Facts::Unknown,
-        }
-    }
-}
-
-/// What is known of the stream.
-#[derive(Clone, Copy, Debug)]
-enum Facts {
-    Known(StreamFacts),
-    Unknown,
-    /// The credential does not allow it to be looked at.
-    Forbidden,
 }
 
 /// A subscription that gets from a stream what it misses, made by
@@ -394,18 +288,6 @@ impl RecoveringSubscriber {
             }
             error => Some(NotRecovered::Refused(error.to_string())),
         }
-    }
-}
-
-/// What a consumer that was not made means, unless another attempt may succeed.
-fn refusal(error: &ConsumerCreateError) -> Option<NotRecovered> {
-    match error {
-        ConsumerCreateError::StreamNotFound(_) => Some(NotRecovered::StreamGone),
-        ConsumerCreateError::Request(RequestError::Request(crate::RequestError::Denied(error))) => {
-            Some(NotRecovered::NotAllowed(error.to_string()))
-        }
-        ConsumerCreateError::Request(RequestError::NoResponders | RequestError::Request(_)) => None,
-        error => Some(NotRecovered::Refused(error.to_string())),
     }
 }
 

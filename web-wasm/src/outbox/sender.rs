@@ -285,9 +285,14 @@ async fn send(inner: Rc<Inner>, number: u64, sent_since: Duration, again: bool) 
             return (Outcome::NotSent, None);
         }
     };
-    // Copies of before that still wait here arrive before the answer, and so in time.
-    if again && inner.client.flush().await.is_err() {
-        return (Outcome::NotSent, None);
+    if again {
+        // Copies of before that still wait here arrive before the answer, and so in time.
+        let flushed = inner.client.flush().await;
+        // The answer may have come so late, or the machine slept so long, that this copy would not.
+        let in_time = inner.options.config.is_stored_once(sent_since, inner.unix_time());
+        if flushed.is_err() || !in_time {
+            return (Outcome::NotSent, None);
+        }
     }
     let headers = match record.headers_to_send() {
         Ok(headers) => headers,

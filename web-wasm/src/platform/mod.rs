@@ -3,6 +3,8 @@
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod browser;
 #[cfg(target_arch = "wasm32")]
+pub(crate) mod database;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod http;
 
 use core::any::Any;

@@ -199,7 +199,7 @@ fn read_patterns(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::roles::{parse, read};
+    use crate::config::roles::{parse, read, tests::expect_mistakes};
 
     const GOOD: &str = r#"[[object_bucket]]
 name = "files"
@@ -258,7 +258,7 @@ write = ["users/{{subject()}}/avatar"]
 
     #[test]
     fn each_mistake_about_objects_is_told_with_its_line() {
-        for (from, to, said) in [
+        let cases = [
             ("name = \"files\"", "name = \"a/b\"", "line 2, column 8: a name has 1 to 32"),
             ("\"file\"\n", "\"disk\"\n", "line 3, column 11: object_bucket \"files\": storage is"),
             ("500000", "1000001", "max_object_bytes must be 1 to 1000000 bytes"),
@@ -275,13 +275,8 @@ write = ["users/{{subject()}}/avatar"]
             ("write", "put", "there is no field \"put\"; known are bucket, read, write, delete"),
             ("allow = [\"a\"]", "allow = [\"$O.files.>\"]", "with [[role.objects]]"),
             ("{ user = true }", "{ guest = true }", "who are nobody in particular"),
-        ] {
-            assert!(GOOD.contains(from), "{from:?}");
-            let text = GOOD.replacen(from, to, 1);
-            let mistakes = parse(&text).err().unwrap_or_default();
-            let all: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
-            assert!(all.contains(said), "{to:?}: {said:?} is not in:\n{all}");
-        }
+        ];
+        expect_mistakes(GOOD, &cases);
         let again = "[[role.objects]]\nbucket = \"files\"\nread = [\">\"]\n";
         let twice = parse(&format!("{GOOD}{again}")).unwrap_err();
         assert!(twice[0].problem.contains("of the same bucket"), "{}", twice[0]);

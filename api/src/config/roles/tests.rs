@@ -25,11 +25,20 @@ publish = ["rooms.{{tag(room)}}.chat"]
 subscribe = ["rooms.{{tag(room)}}.>"]
 "#;
 
-/// What is said about [`GOOD`] with a part replaced, one line for each mistake.
-fn mistakes(from: &str, to: &str) -> String {
-    assert!(GOOD.contains(from), "{from:?}");
-    let mistakes = parse(&GOOD.replacen(from, to, 1)).err().unwrap_or_default();
+/// What is said about `good` with a part replaced, one line for each mistake.
+fn mistakes_in(good: &str, from: &str, to: &str) -> String {
+    assert!(good.contains(from), "{from:?}");
+    let mistakes = parse(&good.replacen(from, to, 1)).err().unwrap_or_default();
     mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
+}
+
+/// Each of these replacements makes a mistake of `good`, of which this is said.
+pub(super) fn expect_mistakes(good: &str, cases: &[(&str, &str, &str)]) {
+    for (from, to, said) in cases {
+        let all = mistakes_in(good, from, to);
+        assert!(all.contains(said), "{to:?}: {said:?} is not in:\n{all}");
+        assert!(all.lines().all(|line| line.starts_with("line ")), "{all}");
+    }
 }
 
 #[test]
@@ -122,7 +131,7 @@ fn everything_a_role_can_say_is_understood() {
 
 #[test]
 fn each_mistake_is_told_with_its_line_and_what_to_do() {
-    for (from, to, said) in [
+    let cases = [
         ("\"member\"", "\"Member\"", "line 2, column 8: a role's name has"),
         ("\"member\"", "7", "line 2, column 8: a role: name: invalid type"),
         ("name = \"member\"\n", "", "line 1, column 1: a role: name is missing"),
@@ -188,11 +197,8 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
         ("[[role]]\n", "other = 3\n[[role]]\n", "the file: there is no field \"other\""),
         ("[[role]]", "[[roles]]", "there is no [[role]]"),
         ("name = \"member\"", "name = member", "line 2"),
-    ] {
-        let all = mistakes(from, to);
-        assert!(all.contains(said), "{to:?}: {said:?} is not in:\n{all}");
-        assert!(all.starts_with("line "), "{all}");
-    }
+    ];
+    expect_mistakes(GOOD, &cases);
 }
 
 /// Another role, which may answer.
@@ -242,7 +248,7 @@ fn an_empty_list_never_becomes_everything() {
     for empty in ["publish = { allow = [], deny = [] }", "publish = { allow = [], deny = [\"x\"] }"]
     {
         // With a channel that opens something, the list isn't empty.
-        assert_eq!(mistakes(of_its_own, empty), "");
+        assert_eq!(mistakes_in(GOOD, of_its_own, empty), "");
         let text = GOOD
             .replace(of_its_own, empty)
             .replace("publish = [\"rooms.{{tag(room)}}.chat\"]", "publish = []");
@@ -251,7 +257,10 @@ fn an_empty_list_never_becomes_everything() {
         assert!(mistakes[0].problem.contains("reads as everything"), "{}", mistakes[0]);
     }
     let nothing = "publish = { allow = [], deny = [\">\"] }";
-    assert!(mistakes(of_its_own, nothing).contains("leave `>` out"), "the channel is dead");
+    assert!(
+        mistakes_in(GOOD, of_its_own, nothing).contains("leave `>` out"),
+        "the channel is dead"
+    );
 }
 
 #[test]
@@ -354,7 +363,7 @@ fn buckets_and_streams_are_read_and_confirm_only_what_no_browser_publishes() {
 #[test]
 fn each_mistake_in_a_bucket_or_stream_is_told_with_its_line() {
     let allow = "allow = [\"a\"]";
-    for (from, to, said) in [
+    let cases = [
         ("\"presence\"", "\"a.b\"", "line 2, column 8: a name has"),
         ("\"presence\"", "\"\"", "a name has 1 to 32"),
         ("history = 1", "history = 65", "line 3, column 11: bucket \"presence\": history must be"),
@@ -382,13 +391,8 @@ fn each_mistake_in_a_bucket_or_stream_is_told_with_its_line() {
         (allow, "allow = [\"$KV.presence.>\"]", "a key holds {{subject()}}"),
         (allow, "allow = [\"$O.presence.{{subject()}}\"]", "Nats-Rollup"),
         (allow, "allow = [\"$JS.API.DIRECT.GET.KV_presence.>\"]", "answers wherever the asker"),
-    ] {
-        let text = format!("{DECLARED}{GOOD}");
-        assert!(text.contains(from), "{from}");
-        let mistakes = parse(&text.replacen(from, to, 1)).err().unwrap_or_default();
-        let all: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
-        assert!(all.contains(said), "{to:?}: {said:?} is not in:\n{all}");
-    }
+    ];
+    expect_mistakes(&format!("{DECLARED}{GOOD}"), &cases);
     let twice = parse(&format!("{DECLARED}{DECLARED}{GOOD}")).unwrap_err();
     assert!(twice[0].problem.contains("another stream"), "{}", twice[0]);
     let other = DECLARED.replace("CHAT", "OTHER").replace("\"presence\"", "\"other\"");
@@ -435,29 +439,26 @@ fn consumers_are_read() {
 fn each_mistake_in_a_consumer_is_told_with_its_line() {
     let text = format!("{DECLARED}{GOOD}{CONSUMER}");
     let line = text.lines().position(|line| line == "stream = \"CHAT\"").unwrap() + 1;
-    for (from, to, said) in [
-        ("stream = \"CHAT\"", "stream = \"NONE\"", format!("line {line}, column 10: ")),
-        ("stream = \"CHAT\"", "stream = \"NONE\"", "is declared here".to_owned()),
-        ("stream = \"CHAT\"", "", "either a stream or a bucket".to_owned()),
-        ("\"CHAT\"\nf", "\"CHAT\"\nbucket = \"presence\"\nf", "either a stream".to_owned()),
-        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[]\nd", "filter holds 1 to 16".to_owned()),
-        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\"halls.>\"]\nd", "doesn't keep all".to_owned()),
-        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\">\"]\nd", "begins with a wildcard".to_owned()),
+    let place = format!("line {line}, column 10: ");
+    let cases = [
+        ("stream = \"CHAT\"", "stream = \"NONE\"", &*place),
+        ("stream = \"CHAT\"", "stream = \"NONE\"", "is declared here"),
+        ("stream = \"CHAT\"", "", "either a stream or a bucket"),
+        ("\"CHAT\"\nf", "\"CHAT\"\nbucket = \"presence\"\nf", "either a stream"),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[]\nd", "filter holds 1 to 16"),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\"halls.>\"]\nd", "doesn't keep all"),
+        ("[\"rooms.{{tag(room)}}.>\"]\nd", "[\">\"]\nd", "begins with a wildcard"),
         (
             "[\"rooms.{{tag(room)}}.>\"]\nd",
             "[\"rooms.{{tag(hall)}}.>\"]\nd",
-            "belongs in the lists".to_owned(),
+            "belongs in the lists",
         ),
-        ("\"last_per_subject\"", "\"last\"", "deliver_policy is \"all\"".to_owned()),
-        ("= 300", "= 0", "inactive_threshold_seconds must be 1 to 86400".to_owned()),
-        ("= 300", "= 300\nack_policy = \"explicit\"", "no field \"ack_policy\"".to_owned()),
-        (", \"_INBOX.{{subject()}}.>\"", "", "deliver to the holder's inbox".to_owned()),
-    ] {
-        assert!(text.contains(from), "{from}");
-        let mistakes = parse(&text.replacen(from, to, 1)).err().unwrap_or_default();
-        let all: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
-        assert!(all.contains(&said), "{to:?}: {said:?} is not in:\n{all}");
-    }
+        ("\"last_per_subject\"", "\"last\"", "deliver_policy is \"all\""),
+        ("= 300", "= 0", "inactive_threshold_seconds must be 1 to 86400"),
+        ("= 300", "= 300\nack_policy = \"explicit\"", "no field \"ack_policy\""),
+        (", \"_INBOX.{{subject()}}.>\"", "", "deliver to the holder's inbox"),
+    ];
+    expect_mistakes(&text, &cases);
     let twice = parse(&format!("{text}{CONSUMER}")).unwrap_err();
     assert!(twice[0].problem.contains("another consumer of the same stream"), "{}", twice[0]);
 }

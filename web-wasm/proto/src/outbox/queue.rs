@@ -41,6 +41,17 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether an entry that may have been sent since then is stored once, though it is sent again now:
+    /// the stream still knows its id when this copy arrives. Both are times since 1970. To be asked
+    /// right before it is sent.
+    pub fn is_stored_once(&self, sent_since: Duration, unix_time: Duration) -> bool {
+        let arrives = unix_time.saturating_add(self.ack_timeout);
+        // Nothing is known where the clock was set back.
+        sent_since <= unix_time && arrives < sent_since.saturating_add(self.duplicate_window)
+    }
+}
+
 /// What it means for the entries behind that one was refused, or is in doubt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRefusal {
@@ -60,7 +71,8 @@ pub enum Action {
         number: u64,
         /// What to store as [`Record::sent_since`](super::Record::sent_since).
         sent_since: Duration,
-        /// Whether it may have been sent before.
+        /// Whether it may have been sent before. If anything is waited for first, it is to be asked
+        /// [once more](Config::is_stored_once) right before it is sent.
         again: bool,
     },
     /// Store that the entry was set aside.
@@ -85,7 +97,8 @@ pub enum Action {
 /// that was stored was stored after that time, so that the stream knows it for the duplicate window from
 /// then on at least. Later, or where the clock was set back, nothing proves it, and the entry is set
 /// aside [in doubt](SetAside::InDoubt). That some answers say for certain that a copy was not stored
-/// is made use of.
+/// is made use of. This rests on no network keeping a copy back for longer than the window, and
+/// delivering it then, after its connection was given up and another copy stored.
 ///
 /// ```
 /// use core::time::Duration;
@@ -312,10 +325,7 @@ impl Queue {
         let again = match first.get().sent_since {
             None => false,
             Some(sent_since) => {
-                let provable = sent_since <= unix_time
-                    && unix_time.saturating_add(self.config.ack_timeout)
-                        < sent_since.saturating_add(self.config.duplicate_window);
-                if !provable {
+                if !self.config.is_stored_once(sent_since, unix_time) {
                     return Some(self.set_aside(number, SetAside::InDoubt { sent_since }));
                 }
                 true

@@ -75,6 +75,17 @@ fn what_the_stream_may_have_forgotten_is_in_doubt() {
 }
 
 #[test]
+fn an_id_is_known_for_a_window_less_what_a_copy_takes_to_arrive() {
+    let config = Config::default();
+    let known = |since: Duration| config.is_stored_once(TODAY, TODAY + since);
+    assert!(known(Duration::ZERO) && known(115 * SECOND - Duration::from_millis(1)));
+    assert!(!known(115 * SECOND) && !known(Duration::MAX - TODAY));
+    assert!(!config.is_stored_once(TODAY, TODAY - SECOND), "the clock was set back");
+    let hasty = Config { duplicate_window: SECOND, ..Config::default() };
+    assert!(!hasty.is_stored_once(TODAY, TODAY), "it never arrives in time");
+}
+
+#[test]
 fn an_answer_that_says_no_leaves_no_doubt() {
     for outcome in [Outcome::NoResponders, Outcome::NotSent, api_error(503, 10_008)] {
         let mut queue = queue(Config::default());

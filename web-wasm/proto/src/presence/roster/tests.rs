@@ -5,7 +5,9 @@ use alloc::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::snapshots::MAX_LEAVES;
 use super::*;
+use crate::presence::Snapshot;
 
 const TTL: Duration = Duration::from_secs(30);
 

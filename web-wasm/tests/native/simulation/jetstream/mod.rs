@@ -9,4 +9,5 @@ mod publishing;
 mod random;
 mod reading;
 mod rig;
+mod tabs;
 mod trouble;

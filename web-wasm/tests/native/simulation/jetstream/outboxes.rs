@@ -1,16 +1,18 @@
 //! Outboxes: everything once, in order.
 
 use nats_proto::simulator::Faults;
-use web_wasm::jetstream::PublishMessage;
+use web_wasm::ConnectOptions;
+use web_wasm::jetstream::{self, Context, PublishMessage};
 use web_wasm::outbox::{Memory, Options, Outbox};
 
+use super::super::machine::Machine;
 use super::super::sim::simulate;
 use super::rig::{MILLI, Rig, SECOND, numbers};
 use super::trouble::Trouble;
 
-pub(super) fn open(rig: &Rig, memory: &Memory) -> Outbox {
+pub(super) fn open(jetstream: &Context, memory: &Memory) -> Outbox {
     let options = Options::new("tests", "alice").ack_timeout(2 * SECOND);
-    Outbox::open_with(&rig.jetstream, memory.backing(), options)
+    Outbox::open_with(jetstream, memory.backing(), options)
 }
 
 #[test]
@@ -19,7 +21,7 @@ fn an_outbox_stores_everything_once_and_in_order() {
         simulate(seed, async move |sim| {
             let rig = Rig::new(&sim).await;
             let memory = Memory::new();
-            let outbox = open(&rig, &memory);
+            let outbox = open(&rig.jetstream, &memory);
             for number in 0..30u32 {
                 if number == 10 {
                     trouble.befall(&sim, rig.server);
@@ -45,7 +47,7 @@ fn an_outbox_that_is_opened_again_goes_on_where_it_was() {
         simulate(1, async move |sim| {
             let rig = Rig::new(&sim).await;
             let memory = Memory::new();
-            let outbox = open(&rig, &memory);
+            let outbox = open(&rig.jetstream, &memory);
             trouble.befall(&sim, rig.server);
             for number in 0..20u32 {
                 let message = PublishMessage::build().payload(number.to_string().into());
@@ -53,7 +55,7 @@ fn an_outbox_that_is_opened_again_goes_on_where_it_was() {
             }
             sim.sleep(50 * MILLI).await;
             outbox.close().await;
-            let outbox = open(&rig, &memory);
+            let outbox = open(&rig.jetstream, &memory);
             sim.until(100 * SECOND, || rig.stored().len() >= 20).await;
             sim.sleep(20 * SECOND).await;
             let stored = rig.stored();
@@ -71,7 +73,7 @@ fn an_outbox_sends_nothing_again_once_its_id_may_be_forgotten() {
         simulate(1, async move |sim| {
             let rig = Rig::new(&sim).await;
             let memory = Memory::new();
-            let outbox = open(&rig, &memory);
+            let outbox = open(&rig.jetstream, &memory);
             rig.fail(Faults { loses_confirmations: 1_000, ..Faults::default() });
             let message = PublishMessage::build().payload("0".into());
             outbox.publish("s.x", message).await.unwrap();
@@ -81,6 +83,34 @@ fn an_outbox_sends_nothing_again_once_its_id_may_be_forgotten() {
             sim.sleep(offline + 60 * SECOND).await;
             assert_eq!(rig.stored(), ["0"], "{offline:?}");
             assert_eq!(outbox.state().await.unwrap().pending, 0);
+        });
+    }
+}
+
+/// Before an entry is sent again the connection is asked for whatever is still on its way, which takes
+/// time: the stream may have forgotten the id when the answer is there.
+#[test]
+fn an_outbox_looks_at_the_time_again_when_it_has_waited_for_its_connection() {
+    for away in (80..=115).map(|seconds| seconds * SECOND) {
+        simulate(1, async move |sim| {
+            let rig = Rig::new(&sim).await;
+            let options = ConnectOptions::new().connection_timeout(60 * SECOND);
+            let client = Machine::new(&sim).connect(options, &["n1"]).await.unwrap();
+            let (memory, options) = (Memory::new(), Options::new("tests", "alice"));
+            let outbox = Outbox::open_with(&jetstream::new(client), memory.backing(), options);
+            rig.fail(Faults { loses_confirmations: 1_000, ..Faults::default() });
+            let message = PublishMessage::build().payload("0".into());
+            outbox.publish("s.x", message).await.unwrap();
+            sim.sleep(SECOND / 2).await;
+            rig.mend();
+            Trouble::Away(away).befall(&sim, rig.server);
+            sim.sleep(SECOND / 2).await;
+            // Slow, but not so slow that anything is given up.
+            let latency = 4 * SECOND;
+            sim.network(|network| network.latency = latency..=latency);
+            sim.sleep(away + 120 * SECOND).await;
+            assert_eq!(rig.stored(), ["0"], "{away:?}");
+            assert_eq!(outbox.state().await.unwrap().pending, 0, "{away:?}");
         });
     }
 }

@@ -77,7 +77,7 @@ async fn run(sim: Simulation) -> Totals {
     let recovered = read_with_recovery(&rig).await;
     let published = Published::default();
     let memory = Memory::new();
-    let outbox = outboxes::open(&rig, &memory);
+    let outbox = outboxes::open(&rig.jetstream, &memory);
 
     let publishing = async {
         for number in 0.. {
