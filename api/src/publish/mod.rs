@@ -8,6 +8,7 @@
 
 pub mod connection;
 pub mod message;
+mod outbox;
 pub mod publisher;
 pub mod stored;
 pub mod update;
