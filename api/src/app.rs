@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -253,7 +254,7 @@ impl App {
             };
             service::spawn(settings, keys, door, metrics.clone(), stop.child_token())
         });
-        let state = AppState {
+        let state = Arc::new(AppState {
             publisher: Publisher::new(connection, config.nats.publish_deadline(), metrics.clone()),
             issuer: Issuer::new(roles, &config.websocket.urls),
             sessions,
@@ -268,12 +269,12 @@ impl App {
                 config.http.forwarded_header,
             ),
             metrics,
-        };
+        });
         let metrics = match metrics_listener {
             Some(listener) => {
                 let address = local_address(&listener, config.metrics.listen)?;
                 info!(%address, "listening for Prometheus");
-                Some((listener, metrics_router(state.clone())))
+                Some((listener, metrics_router(Arc::clone(&state))))
             }
             None => None,
         };
