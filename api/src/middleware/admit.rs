@@ -1,12 +1,14 @@
 //! Who may call at all, whoever it is.
 
-use std::{sync::Arc, time::Instant};
+use std::{future::ready, sync::Arc, time::Instant};
 
 use axum::{
     extract::Request,
     response::{IntoResponse, Response},
     routing::Route,
 };
+
+use futures_util::future::Either;
 
 use super::{
     layer::{Middleware, answer},
@@ -57,12 +59,9 @@ impl Middleware for Admission {
         mut request: Request,
         rest: &mut Route,
     ) -> impl Future<Output = Response> + Send + 'static {
-        let answer = self.check(&mut request).map(|()| answer(rest, request));
-        async move {
-            match answer {
-                Ok(answer) => answer.await,
-                Err(problem) => problem.into_response(),
-            }
+        match self.check(&mut request) {
+            Ok(()) => Either::Left(answer(rest, request)),
+            Err(problem) => Either::Right(ready(problem.into_response())),
         }
     }
 }

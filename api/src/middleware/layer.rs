@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::{extract::Request, response::Response, routing::Route};
+use futures_util::FutureExt;
 use tower::{Layer, Service};
 
 /// Something around the rest of the way to a handler.
@@ -77,8 +78,7 @@ impl<M: Middleware> Service<Request> for Surrounded<M> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let response = Arc::clone(&self.middleware).handle(request, &mut self.rest);
-        Box::pin(async move { Ok(response.await) })
+        Box::pin(Arc::clone(&self.middleware).handle(request, &mut self.rest).map(Ok))
     }
 }
 
@@ -86,7 +86,6 @@ impl<M: Middleware> Service<Request> for Surrounded<M> {
 pub(super) fn answer(
     rest: &mut Route,
     request: Request,
-) -> impl Future<Output = Response> + Send + use<> {
-    let answer = rest.call(request);
-    async move { answer.await.unwrap_or_else(|never| match never {}) }
+) -> impl Future<Output = Response> + Send + Unpin + use<> {
+    rest.call(request).map(|answer| answer.unwrap_or_else(|never| match never {}))
 }

@@ -41,10 +41,13 @@ impl Middleware for Surroundings {
     ) -> impl Future<Output = Response> + Send + 'static {
         let (observed, span) = Observed::begin(&request);
         let limit = (!is_upload(&request)).then_some(self.timeout);
-        let answer = self.body_limits.apply(&mut request).map(|()| answer(rest, request));
+        let checked = self.body_limits.apply(&mut request);
+        // Nothing is called before it is awaited, which does not happen to what is refused.
+        let mut answer = answer(rest, request);
         async move {
-            let mut response = match answer {
-                Ok(answer) => catch_panic(within(limit, answer)).await,
+            let mut response = match checked {
+                // By reference, since whoever is handed a future makes room for it, each again.
+                Ok(()) => catch_panic(within(limit, &mut answer)).await,
                 Err(problem) => problem.into_response(),
             };
             self.headers.add_to(response.headers_mut());
