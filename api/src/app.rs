@@ -4,7 +4,7 @@ mod error;
 
 pub use error::AppError;
 
-use std::{fs, io::Write, net::SocketAddr, path::Path, time::Duration};
+use std::{fs, io::Write, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -185,7 +185,7 @@ impl App {
             };
             service::spawn(settings, keys, door, metrics.clone(), stop.child_token())
         });
-        let state = AppState {
+        let state = Arc::new(AppState {
             publisher: Publisher::new(connection, config.nats.publish_deadline(), metrics.clone()),
             issuer: Issuer::new(roles, &config.websocket.urls),
             sessions,
@@ -200,12 +200,12 @@ impl App {
                 config.http.forwarded_header,
             ),
             metrics,
-        };
+        });
         let metrics = match metrics_listener {
             Some(listener) => {
                 let address = local_address(&listener, config.metrics.listen)?;
                 info!(%address, "listening for Prometheus");
-                Some((listener, metrics_router(state.clone())))
+                Some((listener, metrics_router(Arc::clone(&state))))
             }
             None => None,
         };

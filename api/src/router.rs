@@ -1,17 +1,14 @@
 //! Which request goes where, and through what.
 
-use std::{any::Any, path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRef},
+    extract::FromRef,
     http::{HeaderValue, Method, header},
-    middleware,
-    response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
-use tracing::error;
+use tower_http::cors::CorsLayer;
 
 use crate::{
     auth::Authenticator,
@@ -19,13 +16,14 @@ use crate::{
     error::{Code, Problem},
     limits::{AddressSource, RateLimits},
     middleware::{
-        authenticate::authenticate,
-        body_limit::{BodyLimits, PUBLISH, body_limit},
-        observe::{REQUEST_ID, observe},
-        origin_check::{AllowedOrigins, origin_check},
-        rate_limit::limit_address,
-        security_headers::security_headers,
-        timeout::timeout,
+        admit::Admission,
+        authenticate::Authentication,
+        body_limit::{BodyLimits, PUBLISH},
+        layer::Around,
+        observe::REQUEST_ID,
+        origin_check::AllowedOrigins,
+        security_headers::SecurityHeaders,
+        surroundings::Surroundings,
     },
     objects::Objects,
     presence::Presence,
@@ -52,8 +50,8 @@ use crate::{
 /// Time a browser may remember the answer to a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
 
-/// What handlers work with.
-#[derive(Debug, Clone)]
+/// What handlers work with. They share it, since each request takes it along.
+#[derive(Debug)]
 pub struct AppState {
     /// Publishes to NATS.
     pub publisher: Publisher,
@@ -82,8 +80,8 @@ pub struct AppState {
 /// Lets a handler or a middleware ask for one part of the state.
 macro_rules! parts_of_state {
     ($($field:ident: $part:ty),* $(,)?) => {$(
-        impl FromRef<AppState> for $part {
-            fn from_ref(state: &AppState) -> Self {
+        impl FromRef<Arc<AppState>> for $part {
+            fn from_ref(state: &Arc<AppState>) -> Self {
                 state.$field.clone()
             }
         }
@@ -100,7 +98,6 @@ parts_of_state! {
     objects: Objects,
     presence: Presence,
     limits: RateLimits,
-    addresses: AddressSource,
     metrics: Metrics,
 }
 
@@ -122,11 +119,20 @@ pub struct RouterSettings {
 }
 
 /// Builds the service. Each request must carry the extension [`Peer`](crate::server::Peer).
-pub fn router(state: AppState, settings: &RouterSettings) -> Router {
-    let allowed = AllowedOrigins::new(settings.own_origins.iter().chain(&settings.cross_origins));
-    let limits = settings.body_limits;
+pub fn router(state: Arc<AppState>, settings: &RouterSettings) -> Router {
+    let authentication = Authentication {
+        authenticator: state.authenticator.clone(),
+        limits: state.limits.clone(),
+        metrics: state.metrics.clone(),
+    };
+    let admission = Admission {
+        origins: AllowedOrigins::new(settings.own_origins.iter().chain(&settings.cross_origins)),
+        addresses: state.addresses.clone(),
+        limits: state.limits.clone(),
+        metrics: state.metrics.clone(),
+    };
     // What a page makes the visitor's browser do.
-    let calls = Router::<AppState>::new()
+    let calls = Router::<Arc<AppState>>::new()
         .route("/ping", post(ping))
         .route("/v1/credentials", post(credentials))
         .route("/v1/permissions", get(permissions))
@@ -136,16 +142,14 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
             get(get_object).put(put_object).delete(delete_object),
         )
         .route("/v1/presence/{channel}", get(presence))
-        .route(PUBLISH, post(publish).layer(DefaultBodyLimit::max(usize_of(limits.publish))))
+        .route(PUBLISH, post(publish))
         .route("/v1/revoke", post(revoke))
         .route("/v1/session", post(begin_session))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(state.clone(), authenticate))
+        .layer(Around::new(authentication))
         // Who has nothing to show any more can still sign out.
         .route("/v1/session", delete(end_session))
-        .layer(middleware::from_fn_with_state(state.clone(), limit_address))
-        // Before anything is counted: a foreign page must not use up what its visitor may call.
-        .layer(middleware::from_fn_with_state(allowed, origin_check));
+        .layer(Around::new(admission));
     let calls = match cors(&settings.cross_origins) {
         Some(cors) => calls.layer(cors),
         None => calls,
@@ -162,7 +166,7 @@ pub fn router(state: AppState, settings: &RouterSettings) -> Router {
 }
 
 /// Builds what the listener for Prometheus serves.
-pub fn metrics_router(state: AppState) -> Router {
+pub fn metrics_router(state: Arc<AppState>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .method_not_allowed_fallback(method_not_allowed)
@@ -170,22 +174,14 @@ pub fn metrics_router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Puts around a router what every request goes through, the last layer outermost.
+/// Puts around a router what every request goes through.
 fn around(router: Router, metrics: Metrics, settings: &RouterSettings) -> Router {
-    router
-        .layer(DefaultBodyLimit::max(usize_of(settings.body_limits.ordinary)))
-        .layer(middleware::from_fn_with_state(settings.body_limits, body_limit))
-        .layer(middleware::from_fn_with_state(settings.request_timeout, timeout))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(
-            settings.content_security_policy.clone(),
-            security_headers,
-        ))
-        .layer(middleware::from_fn_with_state(metrics, observe))
-}
-
-fn usize_of(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
+    router.layer(Around::new(Surroundings {
+        metrics,
+        headers: SecurityHeaders { policy: settings.content_security_policy.clone() },
+        timeout: settings.request_timeout,
+        body_limits: settings.body_limits,
+    }))
 }
 
 fn cors(origins: &[Origin]) -> Option<CorsLayer> {
@@ -210,18 +206,6 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
 /// The header `Allow` is added by the router.
 async fn method_not_allowed() -> Problem {
     Problem::new(Code::MethodNotAllowed, "This route is not called with this method.")
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
-fn panicked(payload: Box<dyn Any + Send>) -> Response {
-    let message = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    error!(message, "a handler panicked");
-    Problem::new(Code::Internal, "Something went wrong on the server; it has been logged.")
-        .into_response()
 }
 
 #[cfg(test)]

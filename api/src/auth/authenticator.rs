@@ -142,7 +142,8 @@ impl Authenticator {
             let name = self.0.api_keys.name_of(credential).ok_or(AuthError::ApiKey)?;
             return Ok(Identity::Service { name: name.to_owned() });
         }
-        self.user(credential).await
+        // Those who need none are spared the room that it takes.
+        Box::pin(self.user(credential)).await
     }
 
     /// Whether somebody who was known could still be: guests are let in, the API key's name is

@@ -1,32 +1,62 @@
 //! Finds out who calls.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
+    http::HeaderMap,
     response::{IntoResponse, Response},
+    routing::Route,
 };
 
-use super::rate_limit::limited;
-use crate::{auth::Authenticator, error::Problem, limits::RateLimits, telemetry::Metrics};
+use super::{
+    layer::{Middleware, answer},
+    rate_limit::limited,
+};
+use crate::{
+    auth::{Authenticator, Identity},
+    error::Problem,
+    limits::RateLimits,
+    telemetry::Metrics,
+};
 
 /// Answers 401 to who is not known, and 429 to who calls too often. Routes behind it can ask for an
-/// [`Identity`](crate::auth::Identity).
-pub async fn authenticate(
-    State(authenticator): State<Authenticator>,
-    State(limits): State<RateLimits>,
-    State(metrics): State<Metrics>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let identity = match authenticator.authenticate(request.headers()).await {
-        Ok(identity) => identity,
-        Err(error) => return Problem::from(error).into_response(),
-    };
-    if let Err(error) = limits.check_caller(&identity, Instant::now()) {
-        return limited(error, &metrics).into_response();
+/// [`Identity`].
+#[derive(Debug)]
+pub struct Authentication {
+    /// Knows who calls.
+    pub authenticator: Authenticator,
+    /// How often a caller may.
+    pub limits: RateLimits,
+    /// Counts.
+    pub metrics: Metrics,
+}
+
+impl Authentication {
+    async fn check(&self, headers: &HeaderMap) -> Result<Identity, Problem> {
+        let identity = self.authenticator.authenticate(headers).await?;
+        self.limits
+            .check_caller(&identity, Instant::now())
+            .map_err(|error| limited(error, &self.metrics))?;
+        Ok(identity)
     }
-    request.extensions_mut().insert(identity);
-    next.run(request).await
+}
+
+impl Middleware for Authentication {
+    fn handle(
+        self: Arc<Self>,
+        mut request: Request,
+        rest: &mut Route,
+    ) -> impl Future<Output = Response> + Send + 'static {
+        let mut rest = rest.clone();
+        async move {
+            match self.check(request.headers()).await {
+                Ok(identity) => {
+                    request.extensions_mut().insert(identity);
+                    answer(&mut rest, request).await
+                }
+                Err(problem) => problem.into_response(),
+            }
+        }
+    }
 }

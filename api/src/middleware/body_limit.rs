@@ -3,13 +3,11 @@
 //! A body without a length is cut off by axum's own limit while it is read.
 
 use axum::{
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request},
     http::{Method, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 
-use crate::extract::too_large;
+use crate::{error::Problem, extract::too_large};
 
 /// The one route with bodies of another size.
 pub const PUBLISH: &str = "/v1/publish";
@@ -40,24 +38,25 @@ impl BodyLimits {
         let base64 = u64::try_from(max_payload.div_ceil(3).saturating_mul(4)).unwrap_or(u64::MAX);
         Self { publish: ordinary.saturating_add(base64), ordinary }
     }
-}
 
-/// Answers 413 when `Content-Length` is above the limit, unless the body is an object.
-pub async fn body_limit(
-    State(limits): State<BodyLimits>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let limit = if request.uri().path() == PUBLISH { limits.publish } else { limits.ordinary };
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit) && !is_upload(&request) {
-        return too_large().into_response();
+    /// Has the body cut off at its limit by axum, while it is read.
+    ///
+    /// # Errors
+    /// 413 when `Content-Length` is above the limit already, unless the body is an object.
+    pub(super) fn apply(&self, request: &mut Request) -> Result<(), Problem> {
+        let limit = if request.uri().path() == PUBLISH { self.publish } else { self.ordinary };
+        let announced = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > limit) && !is_upload(request) {
+            return Err(too_large());
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        DefaultBodyLimit::max(limit).apply(request);
+        Ok(())
     }
-    next.run(request).await
 }
 
 #[cfg(test)]

@@ -6,12 +6,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::{
     config::Origin,
@@ -30,6 +25,21 @@ impl AllowedOrigins {
         Self(Arc::new(origins.into_iter().map(|origin| origin.as_str().to_owned()).collect()))
     }
 
+    /// Whether a call with these headers is from no page, or from one that may call.
+    ///
+    /// # Errors
+    /// 403 `origin_not_allowed` for a page whose origin is not admitted.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        if self.admits(headers) {
+            Ok(())
+        } else {
+            Err(Problem::new(
+                Code::OriginNotAllowed,
+                "Pages of this origin may not call this service.",
+            ))
+        }
+    }
+
     fn admits(&self, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         match (origins.next(), origins.next()) {
@@ -42,20 +52,6 @@ impl AllowedOrigins {
                 .iter()
                 .all(|site| matches!(site.as_bytes(), b"same-origin" | b"none")),
         }
-    }
-}
-
-/// Answers 403 to a call from a page whose origin is not admitted.
-pub async fn origin_check(
-    State(allowed): State<AllowedOrigins>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if allowed.admits(request.headers()) {
-        next.run(request).await
-    } else {
-        Problem::new(Code::OriginNotAllowed, "Pages of this origin may not call this service.")
-            .into_response()
     }
 }
 

@@ -3,40 +3,17 @@
 use std::time::Instant;
 
 use axum::{
-    extract::{FromRef, FromRequestParts, Request, State},
+    extract::{FromRef, FromRequestParts},
     http::request::Parts,
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 
 use crate::{
     auth::Identity,
     claims::UserKey,
     error::Problem,
-    limits::{AddressSource, ClientAddress, Limited, RateLimits},
-    server::Peer,
+    limits::{ClientAddress, Limited, RateLimits},
     telemetry::Metrics,
 };
-
-/// Answers 429 to an address that calls too often. It comes before authentication, so that trying
-/// out credentials counts too.
-pub async fn limit_address(
-    State(source): State<AddressSource>,
-    State(limits): State<RateLimits>,
-    State(metrics): State<Metrics>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
-        return Problem::internal("a request has no peer").into_response();
-    };
-    let address = source.address(peer, request.headers());
-    if let Err(error) = limits.check_address(address, Instant::now()) {
-        return limited(error, &metrics).into_response();
-    }
-    request.extensions_mut().insert(address);
-    next.run(request).await
-}
 
 /// Counts and answers a call that came too soon.
 pub(super) fn limited(limited: Limited, metrics: &Metrics) -> Problem {

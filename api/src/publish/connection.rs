@@ -84,6 +84,13 @@ impl Connection {
         self.client.borrow().clone().filter(|client| client.connection_state() == State::Connected)
     }
 
+    /// Whether there is a connection as far as can be told.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        let client = self.client.borrow();
+        client.as_ref().is_some_and(|client| client.connection_state() == State::Connected)
+    }
+
     /// Waits for a client that is connected. `None` once there will be none any more.
     ///
     /// # Cancel safety

@@ -1,7 +1,7 @@
 //! A message on its way to NATS, checked.
 
 use async_nats::{
-    HeaderMap,
+    HeaderMap, Subject,
     header::{HeaderName, HeaderValue},
 };
 use bytes::Bytes;
@@ -49,7 +49,7 @@ pub enum MessageError {
 /// A message on its way to NATS. What a caller said is in it only after a check.
 #[derive(Debug, Clone)]
 pub struct Message {
-    subject: String,
+    subject: Subject,
     headers: HeaderMap,
     header_bytes: usize,
     payload: Bytes,
@@ -59,7 +59,7 @@ impl Message {
     /// A message on one of this service's own subjects.
     #[must_use]
     pub fn own(subject: &'static str, payload: Bytes) -> Self {
-        Self::unchecked(subject.to_owned(), payload)
+        Self::unchecked(Subject::from_static(subject), payload)
     }
 
     /// A message on a subject that a caller named.
@@ -69,13 +69,13 @@ impl Message {
     /// wildcards, and for subjects of the server and of answers: `$…`, `_INBOX`, `_R_`, `_GR_`.
     pub fn new(subject: String, payload: Bytes) -> Result<Self, MessageError> {
         if is_plain(&subject) {
-            Ok(Self::unchecked(subject, payload))
+            Ok(Self::unchecked(subject.into(), payload))
         } else {
             Err(MessageError::Subject)
         }
     }
 
-    fn unchecked(subject: String, payload: Bytes) -> Self {
+    fn unchecked(subject: Subject, payload: Bytes) -> Self {
         Self { subject, headers: HeaderMap::new(), header_bytes: 0, payload }
     }
 
@@ -130,7 +130,7 @@ impl Message {
     }
 
     /// Subject, headers (none if there are none) and payload.
-    pub(super) fn into_parts(self) -> (String, Option<HeaderMap>, Bytes) {
+    pub(super) fn into_parts(self) -> (Subject, Option<HeaderMap>, Bytes) {
         let headers = (!self.headers.is_empty()).then_some(self.headers);
         (self.subject, headers, self.payload)
     }

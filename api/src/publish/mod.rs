@@ -4,10 +4,12 @@
 //! again. Here that would break a promise: a caller who was told "not sent" would see the message
 //! turn up later. So each client of async-nats lives for one connection only ([`connection`]); when
 //! that is lost, the client dies together with whatever it held back, and a new client is made,
-//! endlessly. [`publisher`] turns that into three clear outcomes.
+//! endlessly. [`publisher`] turns that into three clear outcomes; `outbox` asks nats-server once for
+//! all messages that go out together.
 
 pub mod connection;
 pub mod message;
+mod outbox;
 pub mod publisher;
 pub mod stored;
 pub mod update;

@@ -1,22 +1,16 @@
 //! Publishing with an answer.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
-use async_nats::{
-    Client, Request,
-    client::{PublishErrorKind, RequestErrorKind},
-};
-use tokio::time::{Instant, timeout_at};
+use async_nats::{Request, RequestError, client::RequestErrorKind};
+use tokio::time::timeout;
 
 use super::{
     Connection, Message, Stored,
+    outbox::Outbox,
     stored::{self, NotOfAStream, StreamError},
 };
 use crate::telemetry::{Metrics, metrics::Published};
-
-/// A subject that nobody answers on. The server says so at once ("no responders"), and since it
-/// works through a connection in order, that answer proves that it has all that was sent before.
-const CONFIRM_SUBJECT: &str = "com.scaling-ws.api.confirm";
 
 /// Why a publish is not known to have reached the server.
 #[derive(Debug, thiserror::Error)]
@@ -54,31 +48,42 @@ pub enum Unconfirmed {
     Deadline(Duration),
     /// The connection was lost on the way.
     #[error("the connection was lost")]
-    Lost(#[source] async_nats::RequestError),
+    Lost(#[source] Arc<RequestError>),
+    /// The process stops, and nobody waits for the answer any more.
+    #[error("nobody waits for the answer any more")]
+    Abandoned,
     /// Somebody else answered than a stream.
     #[error("somebody else answered")]
     Answer(#[from] NotOfAStream),
 }
 
-/// Publishes and waits until the server has it.
+/// Publishes and waits until the server has it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Publisher {
+pub struct Publisher(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     connection: Connection,
+    outbox: Outbox,
     deadline: Duration,
     metrics: Metrics,
 }
 
 impl Publisher {
     /// A publisher that waits at most `deadline` for each message.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     #[must_use]
     pub fn new(connection: Connection, deadline: Duration, metrics: Metrics) -> Self {
-        Self { connection, deadline, metrics }
+        let outbox = Outbox::spawn(connection.clone(), deadline);
+        Self(Arc::new(Inner { connection, outbox, deadline, metrics }))
     }
 
     /// True if a publish has a chance.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.connection.client().is_some()
+        self.0.connection.is_up()
     }
 
     /// Publishes a message. When this returns `Ok`, the server has it.
@@ -89,7 +94,7 @@ impl Publisher {
     /// * [`PublishError::Unconfirmed`]: nobody can tell.
     ///
     /// # Cancel safety
-    /// Not cancel safe: a cancelled call may or may not have sent the message.
+    /// Not cancel safe: a cancelled call may or may not send the message. Nobody else is affected.
     pub async fn publish(&self, message: Message) -> Result<(), PublishError> {
         self.counted(self.confirm(message).await)
     }
@@ -111,7 +116,7 @@ impl Publisher {
     }
 
     fn counted<T>(&self, result: Result<T, PublishError>) -> Result<T, PublishError> {
-        self.metrics.published(match &result {
+        self.0.metrics.published(match &result {
             Ok(_) => Published::Confirmed,
             Err(PublishError::NotConnected | PublishError::Busy) => Published::Unavailable,
             Err(
@@ -125,51 +130,28 @@ impl Publisher {
         result
     }
 
-    /// The client to send this message with. nats-server tells of a forbidden subject only by the
-    /// way, when the confirmation has long come; so it is found out before.
-    fn client_for(&self, message: &Message) -> Result<Client, PublishError> {
-        if !self.connection.may_publish(message.subject()) {
-            return Err(PublishError::NotPermitted);
+    /// nats-server tells of a forbidden subject only by the way, when the confirmation has long come;
+    /// so it is found out before.
+    fn check(&self, message: &Message) -> Result<(), PublishError> {
+        if self.0.connection.may_publish(message.subject()) {
+            Ok(())
+        } else {
+            Err(PublishError::NotPermitted)
         }
-        self.connection.client().ok_or(PublishError::NotConnected)
     }
 
     async fn confirm(&self, message: Message) -> Result<(), PublishError> {
-        let client = self.client_for(&message)?;
-        let deadline = Instant::now() + self.deadline;
-
-        let (subject, headers, payload) = message.into_parts();
-        let publish = async {
-            match headers {
-                Some(headers) => client.publish_with_headers(subject, headers, payload).await,
-                None => client.publish(subject, payload).await,
-            }
-        };
-        timeout_at(deadline, publish).await.map_err(|_| PublishError::Busy)?.map_err(|error| {
-            match error.kind() {
-                // The client has just died; the message did not get into it.
-                PublishErrorKind::Send => PublishError::NotConnected,
-                _ => PublishError::Refused(error.into()),
-            }
-        })?;
-
-        let confirm = Request::new().timeout(None);
-        match timeout_at(deadline, client.send_request(CONFIRM_SUBJECT, confirm)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => Ok(()),
-            Ok(Err(error)) => Err(PublishError::Unconfirmed(Unconfirmed::Lost(error))),
-            Err(_) => Err(self.overdue()),
-        }
+        self.check(&message)?;
+        self.0.outbox.send(message).await
     }
 
     async fn store_uncounted(&self, message: Message) -> Result<Stored, PublishError> {
-        let client = self.client_for(&message)?;
+        self.check(&message)?;
+        let client = self.0.connection.client().ok_or(PublishError::NotConnected)?;
         let (subject, headers, payload) = message.into_parts();
         let mut request = Request::new().payload(payload).timeout(None);
         request.headers = headers;
-        match timeout_at(Instant::now() + self.deadline, client.send_request(subject, request))
-            .await
-        {
+        match timeout(self.0.deadline, client.send_request(subject, request)).await {
             Ok(Ok(answer)) => stored::read(&answer.payload)
                 .map_err(|error| PublishError::Unconfirmed(error.into()))?
                 .map_err(PublishError::NotStored),
@@ -178,15 +160,16 @@ impl Publisher {
                 RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
                     PublishError::Refused(error.into())
                 }
-                _ => PublishError::Unconfirmed(Unconfirmed::Lost(error)),
+                _ => PublishError::Unconfirmed(Unconfirmed::Lost(Arc::new(error))),
             }),
-            Err(_) => Err(self.overdue()),
+            Err(_) => Err(overdue(self.0.deadline)),
         }
     }
+}
 
-    fn overdue(&self) -> PublishError {
-        PublishError::Unconfirmed(Unconfirmed::Deadline(self.deadline))
-    }
+/// Nothing came for so long.
+pub(super) fn overdue(deadline: Duration) -> PublishError {
+    PublishError::Unconfirmed(Unconfirmed::Deadline(deadline))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::answers::Answers;
 use crate::{error::Code, limits::LimitKind};
 
 /// The media type of [`Metrics::encode`].
@@ -31,8 +32,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    requests: Family<Request, Counter>,
-    durations: Family<Route, Histogram, Latency>,
+    answers: Answers,
     refusals: Family<Refusal, Counter>,
     minted: Family<Role, Counter>,
     rate_limited: Family<Kind, Counter>,
@@ -43,18 +43,6 @@ struct Inner {
     transfers: Family<Transfer, Counter>,
     transferred: Family<Flow, Counter>,
     nats_connected: Gauge,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
-    route: String,
-    method: &'static str,
-    status: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
-    route: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,8 +84,9 @@ struct Flow {
     direction: &'static str,
 }
 
+/// Makes histograms of how long something took.
 #[derive(Clone)]
-struct Latency;
+pub(super) struct Latency;
 
 impl MetricConstructor<Histogram> for Latency {
     fn new_metric(&self) -> Histogram {
@@ -166,8 +155,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("api");
-        let requests = Family::default();
-        let durations = Family::new_with_constructor(Latency);
+        let answers = Answers::register(&mut registry);
         let refusals = Family::default();
         let minted = Family::default();
         let rate_limited = Family::default();
@@ -178,13 +166,6 @@ impl Metrics {
         let transfers = Family::default();
         let transferred = Family::default();
         let nats_connected = Gauge::default();
-        registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register_with_unit(
-            "http_request_duration",
-            "Time from a request's head to its response's",
-            Unit::Seconds,
-            durations.clone(),
-        );
         registry.register("refusals", "Problems answered, by code", refusals.clone());
         registry.register("credentials_minted", "Credentials minted", minted.clone());
         registry.register(
@@ -227,8 +208,7 @@ impl Metrics {
         );
         Self(Arc::new(Inner {
             registry,
-            requests,
-            durations,
+            answers,
             refusals,
             minted,
             rate_limited,
@@ -245,16 +225,7 @@ impl Metrics {
     /// Counts a request. `route` is the pattern that matched, and `None` if none did; the method is
     /// named only if it is a usual one.
     pub fn answered(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
-        let route = route.unwrap_or("none").to_owned();
-        let method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-            .into_iter()
-            .find(|usual| *usual == method)
-            .unwrap_or("other");
-        self.0
-            .durations
-            .get_or_create_owned(&Route { route: route.clone() })
-            .observe(took.as_secs_f64());
-        self.0.requests.get_or_create_owned(&Request { route, method, status }).inc();
+        self.0.answers.count(route.unwrap_or("none"), method, status, took);
     }
 
     /// Counts a problem that was answered.

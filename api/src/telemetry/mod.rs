@@ -1,5 +1,6 @@
 //! What the service tells of itself: a log for people, metrics for machines.
 
+mod answers;
 mod log;
 pub mod metrics;
 
