@@ -22,6 +22,11 @@ setup-test:
 demo:
     @exec tools/demo.sh
 
+# Run that with TLS at nats-server for browser and API, by an authority made here
+[group('dev')]
+demo-tls:
+    @exec tools/demo.sh tls
+
 # Run that on three nodes: end one, and its tabs go on with another
 [group('dev')]
 cluster:

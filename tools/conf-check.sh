@@ -14,10 +14,11 @@ api=$target_dir/debug/api
 generated=$scratch/nats-conf/generated
 # Of each kind as many as there are nodes.
 nodes=(n1 n2 n3)
-client=$(free_ports 12)
+client=$(free_ports 15)
 websocket=$((client + 3))
 monitor=$((client + 6))
 cluster=$((client + 9))
+leaf=$((client + 12))
 "$api" init --auth-callout --tls 127.0.0.1 --dir "$generated" \
   --client-listen "127.0.0.1:$client" \
   --websocket-listen "127.0.0.1:$websocket" \
@@ -31,7 +32,7 @@ add_nodes() {
   rm -rf "$generated/nodes"
   "$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated" \
     --client-port "$client" --websocket-port "$websocket" \
-    --monitor-port "$monitor" --cluster-port "$cluster" "$@" >/dev/null
+    --monitor-port "$monitor" --cluster-port "$cluster" --leaf-port "$leaf" "$@" >/dev/null
 }
 
 # From another folder, since where the server is started must not matter.
@@ -79,11 +80,24 @@ check() {
   say "$*: valid, start and stop"
 }
 
+# refuses NAME REASON: nats-server does not take this configuration, and says so.
+refuses() {
+  local said
+  if said=$(nats-server -t -c "$scratch/nats-conf/$1.conf" 2>&1); then
+    die "nats-server takes $1.conf"
+  fi
+  [[ $said == *"$2"* ]] || die "nats-server refuses $1.conf for another reason: $said"
+  say "$1: refused, as is right"
+}
+
 check single
 check single-callout
 check tls
 check hub leaf
 add_nodes
 check "${nodes[@]/#/cluster/}"
+# No leaf without TLS.
+refuses cluster/hub-n1 'unknown field "no_tls"'
 add_nodes --tls
 check "${nodes[@]/#/cluster/}"
+check "${nodes[@]/#/cluster/hub-}"

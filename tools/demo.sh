@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the whole thing on this machine until Ctrl-C: nats-server on nats-conf/single.conf, or three of
-# them on nats-conf/cluster with `demo.sh cluster`, and the API, which serves the page. The API is
-# built in the dev profile, the quickest to build; what travels to the browser is optimised all the
-# same.
+# Runs the whole thing on this machine until Ctrl-C: nats-server on nats-conf/single.conf, on tls.conf
+# with `demo.sh tls`, or three of them on nats-conf/cluster with `demo.sh cluster`, and the API, which
+# serves the page. The API is built in the dev profile, the quickest to build; what travels to the browser
+# is optimised all the same.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -10,13 +10,15 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # In a terminal, a process group of its own (a bash with job control makes itself one): Ctrl-C is
 # then for this script to handle, and the just that called it is not told to fail.
 if [[ -t 0 && $- != *m* ]]; then
-  exec bash -m "${BASH_SOURCE[0]}"
+  exec bash -m "${BASH_SOURCE[0]}" "$@"
 fi
 set +m
 cd "$root"
 
-case ${1:-single} in
+kind=${1:-single} nats_scheme=nats websocket_scheme=ws
+case $kind in
   single) nodes=(single) host=localhost ;;
+  tls) nodes=(tls) host=localhost nats_scheme=tls websocket_scheme=wss ;;
   # By the address that the nodes tell each other's clients, so that none counts twice.
   cluster) nodes=(n1 n2 n3) host=127.0.0.1 ;;
   *) die "there is no such demo: $1" ;;
@@ -59,7 +61,7 @@ for index in "${!nodes[@]}"; do
   check_port $((4222 + index)) "nats-server (clients)"
   check_port $((5000 + index)) "nats-server (websocket)"
   check_port $((8222 + index)) "nats-server (monitoring)"
-  [[ ${nodes[0]} == single ]] || check_port $((6222 + index)) "nats-server (routes)"
+  [[ $kind != cluster ]] || check_port $((6222 + index)) "nats-server (routes)"
 done
 check_port 3000 "the API"
 
@@ -68,8 +70,11 @@ tools/page.sh
 cargo build --package api
 api=$target_dir/debug/api
 [[ -d $generated ]] || "$api" init --dir "$generated"
-if [[ ${nodes[0]} != single && ! -d $generated/nodes ]]; then
+if [[ $kind == cluster && ! -d $generated/nodes ]]; then
   "$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated"
+fi
+if [[ $kind == tls && ! -d $generated/tls/single ]]; then
+  "$api" tls add localhost 127.0.0.1 --dir "$generated"
 fi
 
 # launch LOG COMMAND...: in a process group of its own, so that Ctrl-C reaches this script alone and
@@ -88,11 +93,11 @@ websocket_urls=()
 for index in "${!nodes[@]}"; do
   node=${nodes[index]}
   conf=nats-conf/$node.conf
-  [[ $node == single ]] || conf=nats-conf/cluster/$node.conf
+  [[ $kind != cluster ]] || conf=nats-conf/cluster/$node.conf
   launch "$logs/$node.log" nats-server -c "$conf"
   nats_pids+=("$!")
-  client_urls+=("nats://127.0.0.1:$((4222 + index))")
-  websocket_urls+=("ws://$host:$((5000 + index))")
+  client_urls+=("$nats_scheme://127.0.0.1:$((4222 + index))")
+  websocket_urls+=("$websocket_scheme://$host:$((5000 + index))")
 done
 for index in "${!nodes[@]}"; do
   # The nodes of a cluster are healthy when they have found each other.
@@ -102,11 +107,24 @@ done
 export API_NATS_URL API_WEBSOCKET_URLS
 API_NATS_URL=$(IFS=, && echo "${client_urls[*]}")
 API_WEBSOCKET_URLS=$(IFS=, && echo "${websocket_urls[*]}")
+if [[ $kind == tls ]]; then
+  # Whose certificate nats-server must have, and no other authority's will do.
+  export API_NATS_CA_FILE=$generated/tls/ca.pem
+fi
 launch "$logs/api.log" "$api" serve
 api_pid=$!
 wait_for 20 "$api_pid" answers_200 127.0.0.1 3000 /readyz ||
   gave_up "the API did not start" "$logs/api.log"
 
+if [[ $kind == tls ]]; then
+  trust="
+  Your browser has to trust this authority first, or to be told of it at https://localhost:5000:
+
+    $root/$generated/tls/ca.pem
+"
+else
+  trust=
+fi
 cat <<END
 
   The page:  http://localhost:3000
@@ -115,7 +133,7 @@ cat <<END
   Or from another terminal:
 
     curl -X POST localhost:3000/ping
-
+$trust
 $(for index in "${!nats_pids[@]}"; do
   printf '  nats-server %s: %s, process %s\n' \
     "${nodes[index]}" "${websocket_urls[index]}" "${nats_pids[index]}"

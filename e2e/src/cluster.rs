@@ -16,7 +16,8 @@ pub struct Cluster {
     pub nodes: Vec<NatsServer>,
     /// The API, which knows all nodes.
     pub api: Api,
-    route: String,
+    routes: u16,
+    leaves: u16,
     // Last, so that the folder is removed after the processes that write there.
     _folder: TempDir,
 }
@@ -47,49 +48,74 @@ impl Cluster {
     ///
     /// Dropping the future ends and removes everything.
     pub async fn start_of(count: u16) -> Result<Self, Error> {
+        let mut cluster = Self::prepare(count, false).await?;
+        cluster.launch().await?;
+        Ok(cluster)
+    }
+
+    /// The three nodes that are shipped as a hub for leaves, with TLS: `nats-conf/cluster/hub-n1.conf`
+    /// and so on. Nothing is started.
+    pub(crate) async fn prepare_hub() -> Result<Self, Error> {
+        Self::prepare(SHIPPED, true).await
+    }
+
+    async fn prepare(count: u16, hub: bool) -> Result<Self, Error> {
         let folder = TempDir::new().map_err(Error::io("make a temporary folder"))?;
         let conf = folder.path().join("nats-conf");
         tree::copy(&tree::root().join("nats-conf"), &conf, "generated").await?;
         like_the_third(&conf.join("cluster"), count).await?;
-        let [client, websocket, monitor, routes] = {
-            let first = ports::free_in_a_row(4 * count)?;
-            [0, 1, 2, 3].map(|kind| first + kind * count)
+        let [client, websocket, monitor, routes, leaves] = {
+            let first = ports::free_in_a_row(5 * count)?;
+            [0, 1, 2, 3, 4].map(|kind| first + kind * count)
         };
+        let kind = if hub { "hub-" } else { "" };
         let node = |index| {
-            let conf = conf.join(format!("cluster/n{}.conf", index + 1));
-            NatsServer::on(conf, client + index, websocket + index, monitor + index)
+            let conf = conf.join(format!("cluster/{kind}n{}.conf", index + 1));
+            let node = NatsServer::on(conf, client + index, websocket + index, monitor + index);
+            if hub { node.with_tls() } else { node }
         };
-        let mut nodes: Vec<NatsServer> = (0..count).map(node).collect();
-        let mut api = Api::init(folder.path(), &nodes[0], &nodes[1..], &Setup::new()).await?;
+        let nodes: Vec<NatsServer> = (0..count).map(node).collect();
+        let setup = if hub { Setup::new().tls() } else { Setup::new() };
+        let api = Api::init(folder.path(), &nodes[0], &nodes[1..], &setup).await?;
         let named: Vec<String> = (1..=count).map(|number| format!("n{number}=127.0.0.1")).collect();
         let arguments = [
             format!("nodes add {}", named.join(" ")),
             format!("--client-port {client} --websocket-port {websocket}"),
-            format!("--monitor-port {monitor} --cluster-port {routes}"),
+            format!("--monitor-port {monitor} --cluster-port {routes} --leaf-port {leaves}"),
             format!("--allowed-origin {} --dir", api.url("")),
         ]
         .join(" ");
         let mut arguments: Vec<&str> = arguments.split(' ').collect();
         let keys = api.keys().display().to_string();
         arguments.push(&keys);
+        arguments.extend(hub.then_some("--tls"));
         let ran = api.run(&arguments).await?;
         if !ran.status.success() {
             return Err(Error::Preparation { what: "`api nodes add`", status: ran.status });
         }
-        for node in &mut nodes {
+        Ok(Self { nodes, api, routes, leaves, _folder: folder })
+    }
+
+    /// Starts all parts and waits until they are connected.
+    pub(crate) async fn launch(&mut self) -> Result<(), Error> {
+        for node in &mut self.nodes {
             node.launch()?;
         }
-        for node in &mut nodes {
+        for node in &mut self.nodes {
             node.healthy().await?;
         }
-        api.start().await?;
-        api.ready(true).await?;
-        Ok(Self { nodes, api, route: format!("127.0.0.1:{routes}"), _folder: folder })
+        self.api.start().await?;
+        self.api.ready(true).await
+    }
+
+    /// Where leaves find the nodes, each as `host:port`.
+    pub(crate) fn for_leaves(&self) -> Vec<String> {
+        (self.leaves..).take(self.nodes.len()).map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
     /// Where other nodes find the node n1, as `host:port`.
-    pub fn route(&self) -> &str {
-        &self.route
+    pub fn route(&self) -> String {
+        format!("127.0.0.1:{}", self.routes)
     }
 }
 

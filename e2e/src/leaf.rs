@@ -1,7 +1,7 @@
 use tokio::fs;
 
 use crate::setup::edited;
-use crate::{Error, NatsServer, Setup, Stack, WireCutter, ports};
+use crate::{Api, Cluster, Error, NatsServer, Setup, Stack, WireCutter, ports};
 
 /// An installation whose browsers come to a leaf, which hangs on the server that the API uses.
 #[derive(Debug)]
@@ -27,20 +27,8 @@ impl Leaf {
     pub async fn start(setup: Setup) -> Result<Self, Error> {
         let mut hub = Stack::prepare(&setup.hub()).await?;
         let keys = hub.api.keys().clone();
-        let conf = keys.join("../leaf.conf");
-        let [port, client, websocket, monitor] =
-            [ports::free()?, ports::free()?, ports::free()?, ports::free()?];
-        let server = NatsServer::on(conf, client, websocket, monitor).with_tls();
-        let arguments = [
-            format!("leaf add l1=127.0.0.1 --hub 127.0.0.1 --hub-port {port}"),
-            format!("--client-port {client} --websocket-port {websocket}"),
-            format!("--monitor-port {monitor} --allowed-origin {}", hub.api.url("")),
-        ]
-        .join(" ");
-        let ran = hub.api.run(&arguments.split(' ').collect::<Vec<_>>()).await?;
-        if !ran.status.success() {
-            return Err(Error::Preparation { what: "`api leaf add`", status: ran.status });
-        }
+        let port = ports::free()?;
+        let server = add(&hub.api, &format!("--hub 127.0.0.1 --hub-port {port}")).await?;
         let link = WireCutter::to(format!("127.0.0.1:{port}")).await?;
         let local = keys.join("leaves/l1/local.conf");
         let failed = || Error::io(format!("edit {}", local.display()));
@@ -63,4 +51,52 @@ impl Leaf {
         leaf.server.start().await?;
         Ok(leaf)
     }
+}
+
+/// An installation whose browsers come to a leaf, which hangs on the three nodes of a cluster.
+#[derive(Debug)]
+pub struct LeafOfCluster {
+    /// The leaf: browsers are told of it alone.
+    pub server: NatsServer,
+    /// The nodes and the API.
+    pub hub: Cluster,
+}
+
+impl LeafOfCluster {
+    /// Makes keys, certificates and credentials, starts all parts and waits until they are connected.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cluster::start`]; [`Error::Preparation`] if `api leaf add` fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends and removes everything.
+    pub async fn start() -> Result<Self, Error> {
+        let mut hub = Cluster::prepare_hub().await?;
+        let nodes: Vec<String> =
+            hub.for_leaves().iter().map(|node| format!("--hub {node}")).collect();
+        let mut server = add(&hub.api, &nodes.join(" ")).await?;
+        hub.api.set_websocket_url(&server.websocket_url());
+        hub.launch().await?;
+        server.start().await?;
+        Ok(Self { server, hub })
+    }
+}
+
+/// Makes the leaf l1 of a hub, which these arguments name; it is not started.
+async fn add(api: &Api, hub: &str) -> Result<NatsServer, Error> {
+    let [client, websocket, monitor] = [ports::free()?, ports::free()?, ports::free()?];
+    let arguments = [
+        format!("leaf add l1=127.0.0.1 {hub}"),
+        format!("--client-port {client} --websocket-port {websocket}"),
+        format!("--monitor-port {monitor} --allowed-origin {}", api.url("")),
+    ]
+    .join(" ");
+    let ran = api.run(&arguments.split(' ').collect::<Vec<_>>()).await?;
+    if !ran.status.success() {
+        return Err(Error::Preparation { what: "`api leaf add`", status: ran.status });
+    }
+    let conf = api.keys().join("../leaf.conf");
+    Ok(NatsServer::on(conf, client, websocket, monitor).with_tls())
 }

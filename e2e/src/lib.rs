@@ -27,7 +27,7 @@ pub use api::{Api, Ran};
 pub use browser::Browser;
 pub use cluster::Cluster;
 pub use error::Error;
-pub use leaf::Leaf;
+pub use leaf::{Leaf, LeafOfCluster};
 pub use log::Log;
 pub use nats_server::NatsServer;
 pub use process::Process;

@@ -2,18 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-use url::Host;
-
-use super::{CliError, open_keys, print, tls::host};
+use super::{CliError, open_keys, print};
 use crate::{
     clock::unix_now,
     config::{Origin, roles},
     provision::{
-        leaf::{LEAVES_DIR, LeafRequest, add, renew},
+        leaf::{HubSpec, LEAVES_DIR, LeafRequest, add, renew},
         nodes::{NodeSpec, Ports},
     },
 };
+use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LeafCommand {
@@ -44,9 +42,9 @@ pub(super) struct AddArgs {
     #[command(flatten)]
     leaf: LeafArgs,
     /// A server of the hub, by a name that its certificate is for; may be repeated.
-    #[arg(long = "hub", required = true, value_name = "HOST", value_parser = host)]
-    hubs: Vec<Host>,
-    /// The hub's port for leaves.
+    #[arg(long = "hub", required = true, value_name = "HOST[:PORT]")]
+    hubs: Vec<HubSpec>,
+    /// The port for leaves of those that name none.
     #[arg(long, default_value_t = 7422)]
     hub_port: u16,
     /// Port of the leaf's listener for services on its own machine.
@@ -87,7 +85,8 @@ impl LeafCommand {
                 let is_to_be_pushed = add(&keys, &request, unix_now())?;
                 let leaves = keys.path().join(LEAVES_DIR);
                 print(&format!(
-                    "The leaf is in {}. The hub runs nats-conf/hub.conf.",
+                    "The leaf is in {}. The hub runs nats-conf/hub.conf, or \
+                     cluster/hub-NAME.conf on each of its nodes.",
                     leaves.join(request.leaf.name.as_str()).display()
                 ))?;
                 if is_to_be_pushed {
@@ -103,7 +102,8 @@ impl LeafCommand {
                 renew(&keys, &leaf.leaf, &roles::load(&leaf.roles)?.roles, unix_now())?;
                 print(
                     "Certificate and credentials are new; a running leaf takes the certificate with \
-                     `nats-server --signal reload`, and the credentials when it starts again.",
+                     `nats-server --signal reload`, and the credentials when it dials its hub the \
+                     next time.",
                 )
             }
         }

@@ -49,6 +49,9 @@ pub(super) struct AddArgs {
     /// Port of the routes between nodes.
     #[arg(long, default_value_t = Ports::default().cluster)]
     cluster_port: u16,
+    /// Port for leaves, where the nodes run `cluster/hub-NAME.conf`.
+    #[arg(long, default_value_t = Ports::default().leaf)]
+    leaf_port: u16,
     /// Origin whose pages may open a websocket; may be repeated.
     #[arg(
         long = "allowed-origin",
@@ -73,6 +76,7 @@ impl NodesCommand {
                         websocket: args.websocket_port,
                         monitor: args.monitor_port,
                         cluster: args.cluster_port,
+                        leaf: args.leaf_port,
                     },
                     allowed_origins: args.allowed_origins,
                     tls: args.tls,

@@ -175,15 +175,17 @@ impl LeafConf<'_> {
     }
 }
 
-/// The variable for `hub.conf`.
+/// The variable for `hub.conf`, or for a node's `cluster/hub-NAME.conf`.
 pub(super) struct HubConf {
     pub(super) leaf_listen: SocketAddr,
+    pub(super) made_by: &'static str,
 }
 
 impl HubConf {
     pub(super) fn render(&self) -> String {
         format!(
-            "# Made by `api leaf add`. Where the hub listens for leaves.\nLEAF_LISTEN: {}\n",
+            "# Made by `{}`. Where the hub listens for leaves.\nLEAF_LISTEN: {}\n",
+            self.made_by,
             listen(self.leaf_listen)
         )
     }

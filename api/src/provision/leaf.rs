@@ -7,6 +7,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    str::FromStr,
 };
 
 use url::Host;
@@ -19,7 +20,7 @@ use super::{
     keys::{FreshKeysError, fresh},
     keys_dir::seal,
     leaf_users,
-    nodes::{NodeError, NodeName, NodeSpec, Ports, loopback},
+    nodes::{NodeError, NodeName, NodeSpec, Ports, loopback, parse_host},
     tls::{self, SERVER_CERTIFICATE, SERVER_KEY, TLS_DIR},
     write,
     write::replace,
@@ -77,14 +78,38 @@ pub enum LeafError {
     NoLeaf(NodeName),
 }
 
+/// A server of a hub as leaves find it, as `HOST` or `HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubSpec {
+    /// What its certificate is for.
+    pub host: Host,
+    /// Where it listens for leaves, if not where the others do.
+    pub port: Option<u16>,
+}
+
+impl FromStr for HubSpec {
+    type Err = NodeError;
+
+    /// An address of IPv6 is in brackets where a port follows, and in none otherwise.
+    fn from_str(text: &str) -> Result<Self, NodeError> {
+        if let Ok(host) = parse_host(text) {
+            return Ok(Self { host, port: None });
+        }
+        let wrong = || NodeError::Host(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+        Ok(Self { host: Host::parse(host).map_err(|_| wrong())?, port: Some(port) })
+    }
+}
+
 /// A leaf to be added.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeafRequest {
     /// Its name, and the DNS name or address by which browsers find it.
     pub leaf: NodeSpec,
     /// The hub's servers, as the leaf finds them; their certificates are for these names.
-    pub hubs: Vec<Host>,
-    /// The hub's port for leaves.
+    pub hubs: Vec<HubSpec>,
+    /// The port for leaves of those that name none.
     pub hub_port: u16,
     /// The leaf's own ports, of which that for routes is not used.
     pub ports: Ports,
@@ -111,8 +136,10 @@ pub fn add(keys: &KeysDir, request: &LeafRequest, now: i64) -> Result<bool, Leaf
     files.push(PlannedFile::new(CA_CERTIFICATE, authority.certificate().to_owned()));
     files.extend(credentials(keys, &request.roles, [fresh()?, fresh()?], now)?);
     write(&Plan { data_dirs: vec![ACCOUNTS_DIR.into()], dir, files })?;
-    let open = request.hubs.iter().find_map(loopback).unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    let hub = HubConf { leaf_listen: SocketAddr::new(open, request.hub_port) }.render();
+    let open = request.hubs.iter().find_map(|hub| loopback(&hub.host));
+    let open = open.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    let leaf_listen = SocketAddr::new(open, request.hub_port);
+    let hub = HubConf { leaf_listen, made_by: "api leaf add" }.render();
     replace(&leaves, &[PlannedFile::new(HUB_CONF, hub)], &[])?;
     admit_leaves(keys, now)
 }
@@ -167,7 +194,8 @@ fn conf(keys: &KeysDir, dir: &Path, request: &LeafRequest) -> Result<String, Lea
     let own = loopback(host).unwrap_or(Ipv4Addr::LOCALHOST.into());
     let (_, account) = keys.account()?;
     let system_account = AuthConfFile::read(keys.path())?.system_account()?;
-    let hub = |hub: &Host| format!("tls://{hub}:{}", request.hub_port);
+    let hub =
+        |hub: &HubSpec| format!("tls://{}:{}", hub.host, hub.port.unwrap_or(request.hub_port));
     Ok(LeafConf {
         client_listen: SocketAddr::new(own, request.ports.client),
         websocket_listen: SocketAddr::new(open, request.ports.websocket),
@@ -209,4 +237,27 @@ fn credentials(
         Ok::<_, SignError>(PlannedFile { name: name.to_owned(), contents: credentials.format()? })
     };
     Ok([file(CARRIER_CREDS, &carrier)?, file(SYSTEM_CREDS, &system)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_of_a_hub_may_name_its_port() {
+        for (text, host, port) in [
+            ("a.example.com", "a.example.com", None),
+            ("a.example.com:7423", "a.example.com", Some(7423)),
+            ("127.0.0.1:7423", "127.0.0.1", Some(7423)),
+            ("::1", "[::1]", None),
+            ("[::1]:7423", "[::1]", Some(7423)),
+        ] {
+            let expected = HubSpec { host: Host::parse(host).unwrap(), port };
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for text in ["", "a b", "a:", "a:0", "a:65536", "a:b", ":7422", "a:1:2", "tls://a"] {
+            let error = text.parse::<HubSpec>().unwrap_err();
+            assert_eq!(error, NodeError::Host(text.to_owned()));
+        }
+    }
 }

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant as Clock, SystemTime};
 
@@ -23,6 +25,9 @@ use web_wasm::{Client, ConnectError, ConnectOptions, ServerAddr};
 /// How long anything may take that should happen soon.
 const SOON: Duration = Duration::from_secs(20);
 
+/// How long anything may take that waits for something to be given up, or tried again after a pause.
+const LATER: Duration = Duration::from_secs(60);
+
 /// How long a server may take to go that closes its clients one by one.
 const GONE: Duration = Duration::from_secs(90);
 
@@ -41,9 +46,18 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 
 /// Waits until something is so; `what` says what is waited for where it does not become so.
 pub(crate) async fn eventually(what: impl Fn() -> String, is_so: impl Fn() -> bool) {
+    before(SOON, what, is_so).await;
+}
+
+/// The same for what waits for something to be given up, or tried again after a pause.
+pub(crate) async fn at_last(what: impl Fn() -> String, is_so: impl Fn() -> bool) {
+    before(LATER, what, is_so).await;
+}
+
+async fn before(limit: Duration, what: impl Fn() -> String, is_so: impl Fn() -> bool) {
     let began = Clock::now();
     while !is_so() {
-        assert!(began.elapsed() < SOON, "{}", what());
+        assert!(began.elapsed() < limit, "{}", what());
         pause(10).await;
     }
 }
@@ -349,11 +363,14 @@ fn nats_server() -> PathBuf {
     if own.exists() { own } else { "nats-server".into() }
 }
 
-/// A port that nobody listens on, and that the system gives to no outgoing connection before a
-/// server has taken it.
+/// A port that nobody listens on, that the system gives to no outgoing connection before a server has
+/// taken it, and that was given to no other test of this process.
 pub(crate) fn free_port() -> u16 {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 10_000;
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(..COUNT)));
     loop {
-        let port = fastrand::u16(10_000..20_000);
+        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

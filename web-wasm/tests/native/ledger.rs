@@ -1,10 +1,12 @@
 //! Numbers that are published with confirmation, and an account of what came of each.
 
 use std::cell::{Cell, RefCell};
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use futures_util::StreamExt;
-use web_wasm::jetstream::{self, Context, PublishError, PublishMessage, consumer::pull, stream};
+use web_wasm::jetstream::consumer::pull::{self, OrderedError, OrderedMessagesError};
+use web_wasm::jetstream::{self, Context, DateTime, PublishError, PublishMessage, stream};
 use web_wasm::{Client, Event};
 
 use crate::env;
@@ -27,20 +29,35 @@ impl Ledger {
     /// order, or the test fails.
     pub(crate) async fn read(client: &Client, stream: &stream::Stream) -> Rc<Self> {
         let ledger = Rc::new(Self::default());
-        let consumer = jetstream::new(client.clone())
-            .create_consumer_on_stream(pull::OrderedConfig::default(), stream.name())
-            .await
-            .unwrap();
+        let context = jetstream::new(client.clone());
+        let consumer = env::within(async {
+            loop {
+                // What one node of a cluster answers, another may not know yet where to send.
+                let config = pull::OrderedConfig::default();
+                if let Ok(consumer) = context.create_consumer_on_stream(config, stream.name()).await
+                {
+                    break consumer;
+                }
+            }
+        })
+        .await;
         let mut messages = consumer.messages().await.unwrap();
         let mut plain = client.subscribe("numbers.>").await.unwrap();
         let mut events = client.events();
         client.flush().await.unwrap();
         let kept = Rc::clone(&ledger);
         env::spawn(async move {
-            // An error ends it, and with it the numbers that are waited for.
-            while let Some(Ok(message)) = messages.next().await {
-                assert_eq!(number(&message.payload), kept.delivered.get());
-                kept.delivered.set(kept.delivered.get() + 1);
+            while let Some(next) = messages.next().await {
+                match next {
+                    Ok(message) => {
+                        assert_eq!(number(&message.payload), kept.delivered.get());
+                        kept.delivered.set(kept.delivered.get() + 1);
+                    }
+                    // As long as nobody can make it another consumer.
+                    Err(OrderedMessagesError::Ordered(OrderedError::Unavailable(_))) => {}
+                    // Any other trouble ends it, and with it the numbers that are waited for.
+                    Err(_) => break,
+                }
             }
         });
         let kept = Rc::clone(&ledger);
@@ -69,7 +86,7 @@ impl Ledger {
     /// Waits until the ordered consumer has delivered so many numbers.
     pub(crate) async fn has_delivered(&self, numbers: usize) {
         let what = || format!("{} of {numbers} numbers", self.delivered());
-        env::eventually(what, || self.delivered() >= numbers).await;
+        env::at_last(what, || self.delivered() >= numbers).await;
     }
 
     /// The numbers that the plain subscription did not get, of all that were delivered since its first:
@@ -78,6 +95,15 @@ impl Ledger {
         let plain = self.plain.borrow();
         let first = plain.iter().position(|got| *got).expect("it got something");
         (first..self.delivered()).filter(|&number| plain.get(number) != Some(&true)).collect()
+    }
+
+    /// When messages may have been missed, as the client was told so far.
+    pub(crate) fn gaps(&self) -> Vec<RangeInclusive<DateTime>> {
+        let gap = |event: &Event| match event {
+            Event::Gap { from, to, .. } => Some(*from..=*to),
+            _ => None,
+        };
+        self.events.borrow().iter().filter_map(gap).collect()
     }
 
     /// How many of the events so far are such.
@@ -146,7 +172,7 @@ impl Publishing {
     pub(crate) async fn confirms(&self, more: usize) {
         let wanted = self.confirmed() + more;
         let what = || format!("{} of {wanted} numbers: {:?}", self.confirmed(), self.refused());
-        env::eventually(what, || self.confirmed() >= wanted).await;
+        env::at_last(what, || self.confirmed() >= wanted).await;
     }
 
     /// Why attempts failed.

@@ -8,6 +8,8 @@ use crate::failure::impatient;
 use crate::wire_cutter::WireCutter;
 
 const JETSTREAM: &str = include_str!("../common/jetstream.conf");
+/// The routes' settings as they are shipped: when a silent one is given up is among them.
+const ROUTES: &str = include_str!("../../../nats-conf/parts/cluster.conf");
 
 /// How many nodes there are.
 pub(crate) const NODES: usize = 3;
@@ -60,7 +62,7 @@ impl Trio {
     ) -> Self {
         let conf = |node: usize| {
             let cluster = format!(
-                "cluster {{ name: three, listen: \"127.0.0.1:{}\", {} }}\n\
+                "cluster {{ listen: \"127.0.0.1:{}\", {}\n{ROUTES} }}\n\
                  lame_duck_grace_period: \"10s\"\nlame_duck_duration: \"30s\"\n",
                 ports[node],
                 routes(node),
@@ -100,8 +102,17 @@ impl Trio {
 
     /// Cuts every route of a node; its clients keep it.
     pub(crate) fn isolate(&self, island: usize) {
-        let its = |(from, to, _): &&(usize, usize, _)| [*from, *to].contains(&island);
-        self.wires.iter().filter(its).for_each(|(.., wire)| wire.sever());
+        self.wires_of(island).for_each(WireCutter::sever);
+    }
+
+    /// Has every route of a node fall silent, so that no server is told; its clients keep it.
+    pub(crate) fn silence(&self, island: usize) {
+        self.wires_of(island).for_each(WireCutter::hush);
+    }
+
+    fn wires_of(&self, island: usize) -> impl Iterator<Item = &WireCutter> {
+        let its = move |(from, to, _): &&(usize, usize, _)| [*from, *to].contains(&island);
+        self.wires.iter().filter(its).map(|(.., wire)| wire)
     }
 
     /// Has every node find the others again.
@@ -119,10 +130,13 @@ impl Trio {
         number(&stream.get_info().await.unwrap().cluster.unwrap().leader.unwrap())
     }
 
-    /// Waits until a client's server knows so many nodes, itself among them.
+    /// Waits until a client's server knows so many nodes, itself among them. One that is not heard of it
+    /// gives up in a third of the time that this may take; by nats-server's own settings it would take
+    /// longer.
     pub(crate) async fn sees(client: &Client, nodes: usize) {
         let seen = || client.server_info().connect_urls.len();
-        env::eventually(|| format!("{} of {nodes} nodes", seen()), || seen() == nodes).await;
+        let what = || format!("{} of {nodes} nodes", seen());
+        env::at_last(what, || seen() == nodes).await;
     }
 }
 

@@ -70,6 +70,7 @@ pub fn add(keys: &KeysDir, request: &NodesRequest, now: i64) -> Result<(), Nodes
         files.extend(certificate_files(&routes, node, now)?);
         files.push(PlannedFile::new(CA_CERTIFICATE, routes.certificate().to_owned()));
         files.extend(node.tls_conf(&dir, listeners.is_some())?);
+        files.push(node.hub_conf());
         if let Some(listeners) = &listeners {
             files.extend(tls::server_files(
                 listeners,

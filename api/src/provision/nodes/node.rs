@@ -14,7 +14,7 @@ use crate::{
     config::Origin,
     provision::{
         PlannedFile,
-        conf::{LocalConf, NodeConf, TlsBlock, plain_path},
+        conf::{HubConf, LocalConf, NodeConf, TlsBlock, plain_path},
         tls::{SERVER_CERTIFICATE, SERVER_KEY},
     },
 };
@@ -23,6 +23,9 @@ use crate::{
 const CLIENT_TLS_CONF: &str = "client-tls.conf";
 /// What is included within a node's block `websocket`.
 const WEBSOCKET_TLS_CONF: &str = "websocket-tls.conf";
+
+/// Where a node that leaves hang on listens for them, as a variable.
+const HUB_CONF: &str = "hub.conf";
 
 const MAX_NAME_LEN: usize = 32;
 
@@ -128,12 +131,14 @@ pub struct Ports {
     pub monitor: u16,
     /// Routes between nodes.
     pub cluster: u16,
+    /// Leaves, where the node is run as one of a hub.
+    pub leaf: u16,
 }
 
 impl Default for Ports {
-    /// 4222, 5000, 8222 and 6222.
+    /// 4222, 5000, 8222, 6222 and 7422.
     fn default() -> Self {
-        Self { client: 4222, websocket: 5000, monitor: 8222, cluster: 6222 }
+        Self { client: 4222, websocket: 5000, monitor: 8222, cluster: 6222, leaf: 7422 }
     }
 }
 
@@ -145,6 +150,7 @@ impl Ports {
             websocket: higher(self.websocket)?,
             monitor: higher(self.monitor)?,
             cluster: higher(self.cluster)?,
+            leaf: higher(self.leaf)?,
         })
     }
 }
@@ -208,8 +214,7 @@ impl Node {
             plain_path(&path).ok_or(NodeError::Path(path))
         };
         let [jetstream, accounts] = data_dirs();
-        // A cluster on one machine for trying things is nobody else's.
-        let open = loopback(&self.host).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let open = self.open();
         let own = loopback(&self.host).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Ok(NodeConf {
             local: LocalConf {
@@ -232,6 +237,18 @@ impl Node {
             route_authority: &path(Path::new(CA_CERTIFICATE))?,
         }
         .render())
+    }
+
+    /// What `cluster/hub-NAME.conf` includes beside its configuration.
+    pub(super) fn hub_conf(&self) -> PlannedFile {
+        let leaf_listen = SocketAddr::new(self.open(), self.ports.leaf);
+        PlannedFile::new(HUB_CONF, HubConf { leaf_listen, made_by: "api nodes add" }.render())
+    }
+
+    /// What it has listeners for other machines on.
+    fn open(&self) -> IpAddr {
+        // A cluster on one machine for trying things is nobody else's.
+        loopback(&self.host).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
     /// What its configuration includes for the listeners of services and browsers; `dir` is its own
@@ -326,6 +343,15 @@ mod tests {
                 r#"CLUSTER_LISTEN: "127.0.0.1:6224""#,
             ],
         );
+    }
+
+    #[test]
+    fn each_node_listens_for_leaves_on_a_port_of_its_own() {
+        let last =
+            |nodes: &[&str]| request(nodes).nodes().unwrap().pop().unwrap().hub_conf().contents;
+        assert_lines(&last(&["n1=a", "n2=b"]), &[r#"LEAF_LISTEN: "0.0.0.0:7422""#]);
+        let here = last(&["n1=127.0.0.1", "n2=127.0.0.1"]);
+        assert_lines(&here, &[r#"LEAF_LISTEN: "127.0.0.1:7423""#]);
     }
 
     #[test]
