@@ -135,6 +135,7 @@ const CLASS_OF = {
   user_authentication_revoked: "AuthorizationError",
   user_authentication_expired: "UserAuthenticationExpiredError",
   no_credentials: "AuthorizationError",
+  credentials_refused: "AuthorizationError",
   invalid_argument: "InvalidArgumentError",
   invalid_option: "InvalidArgumentError",
   unknown_option: "InvalidArgumentError",

@@ -1,6 +1,6 @@
 // Runs the tests of the npm package in Chromium against nats-servers that it starts for them.
-// usage: node run.mjs PACKAGE BUILT [NAME]   (folders of the package and of the bundled nats.js, and a
-// part of the names of the tests to be run)
+// usage: node run.mjs PACKAGE BUILT API [NAME]   (folders of the package and of the bundled nats.js, the
+// API's program, and a part of the names of the tests to be run)
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -9,9 +9,10 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { Api } from "./api.mjs";
 import { Devtools } from "./devtools.mjs";
 
-const [packageDir, builtDir, only = ""] = process.argv.slice(2);
+const [packageDir, builtDir, apiProgram, only = ""] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), "web-wasm-js-"));
 /** How long the page may say nothing before it counts as stuck, in milliseconds. */
@@ -198,6 +199,13 @@ async function main() {
   const { develop } = await import(join(builtDir, "bundlers/develop.mjs"));
   const developed = await develop(DEVELOPMENT, http);
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const api = await Api.start(apiProgram, {
+    root: join(here, "../../../.."),
+    folder: await mkdtemp(join(scratch, "api-")),
+    origin: address(""),
+    processes: { start, freePort, sleep },
+  });
+  environment.api = api.url;
 
   const flags = JSON.parse(await readFile(join(here, "../../../../tools/webdriver.json"), "utf8"));
   const { args } = flags["goog:chromeOptions"];

@@ -1,5 +1,6 @@
 // Uses of the package that the compiler has to accept, and, where it is told to expect an error, refuse.
 import init, {
+  type Authenticator,
   type ConnectionOptions,
   Empty,
   Match,
@@ -49,6 +50,17 @@ async function connecting(): Promise<NatsConnection> {
   // @ts-expect-error there is no such option
   await wsconnect({ server: "wss://a" });
   return wsconnect(options);
+}
+
+async function renewing(): Promise<NatsConnection> {
+  const authenticator: Authenticator = (nonce, why) => {
+    console.log(nonce, why === "renewal");
+    return { jwt: "jwt", renewAfter: 60_000 };
+  };
+  await wsconnect({ servers: "wss://a", authenticator: jwtAuthenticator(async () => "jwt") });
+  const nc = await wsconnect({ servers: "wss://a", authenticator });
+  nc.renewCredentials();
+  return nc;
 }
 
 async function sharing(): Promise<NatsConnection> {
@@ -146,4 +158,4 @@ async function onTopOfNatsJs(nc: NatsConnection): Promise<void> {
   console.log(disposed.isClosed());
 }
 
-export { connecting, ending, onTopOfNatsJs, publishing, sharing, starting, subscribing, watching };
+export { connecting, ending, onTopOfNatsJs, publishing, renewing, sharing, starting, subscribing, watching };
