@@ -1,8 +1,18 @@
 // What cases of credentials have in common.
+import { httpAuthenticator } from "web-wasm-js/http";
 import { until } from "./harness.mjs";
 
 /** What the API lets guests publish below their key, and everybody read. */
 export const playground = (key) => `com.scaling-ws.playground.${key}`;
+
+/** Who the client is by the API of the tests, whose credentials live for six seconds. */
+export const guest = (servers, options) => httpAuthenticator(`${servers.api}/v1/credentials`, options);
+
+/** Connects as a guest, with what the API says that it takes. */
+export async function connectGuest(context, authenticator, options = {}) {
+  const { servers, inbox_prefix: inboxPrefix } = await authenticator.grant();
+  return context.connect({ servers, inboxPrefix, authenticator, ...options });
+}
 
 /** Keeps what a connection tells from now on. */
 export function listening(nc) {

@@ -128,6 +128,19 @@ async function bodyOf(request) {
   return text === "" ? undefined : JSON.parse(text);
 }
 
+/** Answers as an API might: `/answers/503?retry-after=2`, `/answers/never`. */
+async function answer(pathname, request, response) {
+  const status = Number(pathname.split("/").at(-1));
+  await bodyOf(request);
+  // Until the page has had enough.
+  if (Number.isNaN(status)) return;
+  const after = new URL(request.url, "http://localhost").searchParams.get("retry-after");
+  if (after !== null) response.setHeader("retry-after", after);
+  response.statusCode = status;
+  response.setHeader("content-type", "application/problem+json");
+  response.end(JSON.stringify({ status, code: "a_code", detail: "In words." }));
+}
+
 async function main() {
   const require = createRequire(join(builtDir, "package.json"));
   const { createUser } = require("@nats-io/nkeys");
@@ -169,6 +182,7 @@ async function main() {
     },
     "/done": () => finish(),
     "/connections": () => main.connections(),
+    "/api/log": () => api.log(),
     "/tabs/open": ({ path }) => devtools.open(address(path)),
     "/tabs/close": ({ target }) => devtools.close(target),
     "/tabs/crash": ({ target }) => devtools.crash(target),
@@ -178,7 +192,9 @@ async function main() {
   const http = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     try {
-      if (request.method === "POST") {
+      if (pathname.startsWith("/answers/")) {
+        await answer(pathname, request, response);
+      } else if (request.method === "POST") {
         const answer = await calls[pathname]((await bodyOf(request)) ?? {});
         response.end(JSON.stringify(answer ?? null));
       } else if (pathname === "/environment") {

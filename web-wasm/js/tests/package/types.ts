@@ -25,6 +25,12 @@ import init, {
   usernamePasswordAuthenticator,
   wsconnect,
 } from "web-wasm-js";
+import {
+  type Grant,
+  type HttpAuthenticatorOptions,
+  type HttpCredentialsError,
+  httpAuthenticator,
+} from "web-wasm-js/http";
 import { sharedConnect } from "web-wasm-js/shared";
 
 async function starting(): Promise<void> {
@@ -53,12 +59,32 @@ async function connecting(): Promise<NatsConnection> {
 }
 
 async function renewing(): Promise<NatsConnection> {
-  const authenticator: Authenticator = (nonce, why) => {
+  const options: HttpAuthenticatorOptions = {
+    key: "visitor",
+    channels: () => ["room:7"],
+    bearer: async () => "token",
+    headers: { "x-tenant": "a" },
+    credentials: "include",
+    timeout: 1_000,
+    fetch: (endpoint, request) => fetch(endpoint, { ...request, mode: "cors" }),
+  };
+  const authenticator = httpAuthenticator("/v1/credentials", options);
+  const grant: Grant = await authenticator.grant();
+  await httpAuthenticator(new URL("https://api.example.com/v1/credentials")).grant().catch((error) => {
+    const { code, status, reason, retryAfter }: HttpCredentialsError = error;
+    console.log(code, status, reason, retryAfter);
+  });
+  const own: Authenticator = (nonce, why) => {
     console.log(nonce, why === "renewal");
     return { jwt: "jwt", renewAfter: 60_000 };
   };
+  await wsconnect({ servers: "wss://a", authenticator: own });
   await wsconnect({ servers: "wss://a", authenticator: jwtAuthenticator(async () => "jwt") });
-  const nc = await wsconnect({ servers: "wss://a", authenticator });
+  // @ts-expect-error there is no such option
+  httpAuthenticator("/v1/credentials", { token: "t" });
+  const { servers, inbox_prefix: inboxPrefix } = grant;
+  const nc = await wsconnect({ servers, inboxPrefix, authenticator });
+  console.log(await authenticator.publicKey());
   nc.renewCredentials();
   return nc;
 }
