@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the npm package in dist: its types by the TypeScript compiler, and what it does in Chromium
-# against nats-servers, beside nats.js, under nats.js's packages for JetStream and key-value stores, and in
-# an app that Vite and webpack build.
+# against nats-servers and an API, beside nats.js, under nats.js's packages for JetStream and key-value
+# stores, and in an app that Vite and webpack build.
 # usage: test-package.sh [NAME]   (a part of the names of the tests to be run)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -46,4 +46,5 @@ cp -R "$package" "$bundlers/node_modules/web-wasm-js"
 (cd "$bundlers" && node build.mjs)
 say "Vite and webpack build the app"
 
-node "$tests/run.mjs" "$package" "$built" "$@"
+cargo build --quiet --package api
+node "$tests/run.mjs" "$package" "$built" "$target_dir/debug/api" "$@"

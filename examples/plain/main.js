@@ -2,7 +2,7 @@
 // import map would give it its bare name, but it is an inline script, which the API's content security
 // policy forbids with good reason.)
 
-import { Credentials, post } from "./credentials.js";
+import { httpAuthenticator } from "./web-wasm-js/http/index.js";
 import { wsconnect } from "./web-wasm-js/index.js";
 
 /** Where `POST /ping` publishes. */
@@ -43,14 +43,24 @@ function addLine(list, name, parts) {
   while (list.children.length > LINES) list.lastChild.remove();
 }
 
+/** Has the API publish an update, which comes by NATS. Its errors (RFC 9457) have words for people. */
+async function callApi() {
+  const answer = await fetch("/ping", { method: "POST", signal: AbortSignal.timeout(10_000) }).catch((cause) => {
+    throw new Error("The API was not reached", { cause });
+  });
+  if (answer.ok) return;
+  const { detail = answer.statusText } = await answer.json().catch(() => ({}));
+  throw new Error(`The API answered ${answer.status}: ${detail}`);
+}
+
 /** The first grant. While the API is away it is asked ever more rarely; when it refuses, that is final. */
-async function firstGrant(credentials) {
+async function firstGrant(authenticator) {
   for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
     try {
-      return await credentials.grant();
+      return await authenticator.grant();
     } catch (error) {
-      if (error.isFinal) throw error;
-      showProblem(`${error.message}. Trying again.`);
+      if (error.code === "credentials_refused") throw error;
+      showProblem(`No credential: ${error.message}. Trying again.`);
       // Half of the pause is left to chance, lest all tabs come back in step.
       const wait = Math.max(error.retryAfter ?? 0, pause * (0.5 + Math.random() / 2));
       await new Promise((resolve) => setTimeout(resolve, wait));
@@ -78,7 +88,7 @@ async function readPlayground(connection, ownKey) {
 }
 
 /** Shows what happens to the connection, which is made again by itself, until it is closed for good. */
-async function followConnection(connection, credentials) {
+async function followConnection(connection) {
   for await (const event of connection.status()) {
     switch (event.type) {
       case "connect":
@@ -91,7 +101,6 @@ async function followConnection(connection, credentials) {
         showState("reconnecting");
         break;
       case "connectFailed":
-        if (event.error.code === "authorization_violation") credentials.forget();
         showProblem(`No connection to ${event.server}: ${event.error.message}. Trying again.`);
         break;
       case "gap":
@@ -133,25 +142,28 @@ function servePlayground(connection, ownKey) {
 async function main() {
   // Needs no connection: the API publishes, and NATS delivers.
   element("call-api").addEventListener("click", () => {
-    post("/ping").then(() => showProblem(), (error) => showProblem(error.message));
+    callApi().then(() => showProblem(), (error) => showProblem(error.message));
   });
 
-  const credentials = await Credentials.create();
-  const grant = await firstGrant(credentials);
+  // Who this page is to NATS: a key that the browser keeps, whose secret half no script can read, and a JWT
+  // by the API that says what the public half may do. It is replaced before it ends, without a break.
+  const authenticator = httpAuthenticator("/v1/credentials", { key: "plain example" });
+  const grant = await firstGrant(authenticator);
+  const ownKey = await authenticator.publicKey();
   const connection = await wsconnect({
     servers: grant.servers,
     // Nobody else may read what is answered there.
     inboxPrefix: grant.inbox_prefix,
-    authenticator: credentials.authenticate,
+    authenticator,
     name: "plain example",
     // Resolves at once, and what is subscribed to meanwhile travels with the first connection.
     retryOnInitialConnect: true,
   });
-  servePlayground(connection, credentials.key);
+  servePlayground(connection, ownKey);
   const ended = (list) => (error) => addNote(list, `No more messages: ${error.message}.`);
   readUpdates(connection).catch(ended(lists[UPDATES]));
-  readPlayground(connection, credentials.key).catch(ended(lists[SAID]));
-  await followConnection(connection, credentials);
+  readPlayground(connection, ownKey).catch(ended(lists[SAID]));
+  await followConnection(connection);
 }
 
 main().catch((error) => {

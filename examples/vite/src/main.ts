@@ -1,8 +1,13 @@
 import { wsconnect, type NatsConnection } from "web-wasm-js";
+import {
+  httpAuthenticator,
+  type Grant,
+  type HttpAuthenticator,
+  type HttpCredentialsError,
+} from "web-wasm-js/http";
 
 import "../../style.css";
 import { ping } from "./api";
-import { Credentials } from "./credentials";
 import * as page from "./page";
 
 /** Where `POST /ping` publishes. */
@@ -14,6 +19,22 @@ const SAID = `${PLAYGROUND}.*.chat`;
 
 const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const time = (moment: number): string => new Date(moment).toLocaleTimeString();
+
+/** The first grant. While the API is away it is asked ever more rarely; when it refuses, that is final. */
+async function firstGrant(authenticator: HttpAuthenticator): Promise<Grant> {
+  for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
+    try {
+      return await authenticator.grant();
+    } catch (thrown) {
+      const error = thrown as HttpCredentialsError;
+      if (error.code === "credentials_refused") throw error;
+      page.showProblem(`No credential: ${error.message}. Trying again.`);
+      // Half of the pause is left to chance, lest all tabs come back in step.
+      const wait = Math.max(error.retryAfter ?? 0, pause * (0.5 + Math.random() / 2));
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}
 
 async function readUpdates(connection: NatsConnection): Promise<void> {
   for await (const message of connection.subscribe(UPDATES)) {
@@ -30,7 +51,7 @@ async function readPlayground(connection: NatsConnection, ownKey: string): Promi
 }
 
 /** Shows what happens to the connection, which is made again by itself, until it is closed for good. */
-async function follow(connection: NatsConnection, credentials: Credentials): Promise<void> {
+async function follow(connection: NatsConnection): Promise<void> {
   for await (const event of connection.status()) {
     switch (event.type) {
       case "connect":
@@ -43,7 +64,6 @@ async function follow(connection: NatsConnection, credentials: Credentials): Pro
         page.showState("reconnecting");
         break;
       case "connectFailed":
-        if ("code" in event.error && event.error.code === "authorization_violation") credentials.forget();
         page.showProblem(`No connection to ${event.server}: ${event.error.message}. Trying again.`);
         break;
       case "gap":
@@ -88,23 +108,26 @@ async function main(): Promise<void> {
     ping().then(() => page.showProblem(), (error: unknown) => page.showProblem(words(error)));
   });
 
-  const credentials = new Credentials();
-  const grant = await credentials.firstGrant((error) => page.showProblem(`${error.message}. Trying again.`));
+  // Who this page is to NATS: a key that the browser keeps, whose secret half no script can read, and a JWT
+  // by the API that says what the public half may do. It is replaced before it ends, without a break.
+  const authenticator = httpAuthenticator("/v1/credentials", { key: "vite example" });
+  const grant = await firstGrant(authenticator);
+  const ownKey = await authenticator.publicKey();
   const connection = await wsconnect({
     servers: grant.servers,
     // Nobody else may read what is answered there.
     inboxPrefix: grant.inbox_prefix,
-    authenticator: credentials.authenticate,
+    authenticator,
     name: "vite example",
     // Resolves at once, and what is subscribed to meanwhile travels with the first connection.
     retryOnInitialConnect: true,
   });
-  servePlayground(connection, credentials.key);
+  servePlayground(connection, ownKey);
   const ended = (list: HTMLOListElement) => (error: unknown) =>
     page.addNote(list, `No more messages: ${words(error)}.`);
   readUpdates(connection).catch(ended(page.updates));
-  readPlayground(connection, credentials.key).catch(ended(page.said));
-  await follow(connection, credentials);
+  readPlayground(connection, ownKey).catch(ended(page.said));
+  await follow(connection);
 }
 
 main().catch((error: unknown) => {

@@ -35,7 +35,7 @@ export function nkeyAuthenticator(seed) {
 export function jwtAuthenticator(jwt, seed) {
   const signer = nkeyAuthenticator(seed);
   return async (nonce) => {
-    const token = given(jwt);
+    const token = await given(jwt);
     const { sig } = await signer(nonce);
     return sig === undefined ? { jwt: token } : { jwt: token, sig };
   };
@@ -62,8 +62,44 @@ function parse(file) {
 
 /** Several authenticators as one: what each says, put together. */
 export function allOf(authenticators) {
-  return async (nonce) => {
-    const answers = await Promise.all(authenticators.map((one) => one(nonce)));
+  return async (nonce, why) => {
+    const answers = await Promise.all(authenticators.map((one) => one(nonce, why)));
     return Object.assign({}, ...answers);
   };
+}
+
+/** After how much of a JWT's life the next is asked for, and by how much that is left to chance. */
+const USED = 0.7;
+const CHANCE = 0.2;
+
+/** The least time, in milliseconds, that is worth another connection. */
+const LEAST = 1000;
+
+/** Says of a JWT that ends for how long it is to be used, where that is not said. */
+export function renewing(authenticator) {
+  let known;
+  let since;
+  return async (nonce, why) => {
+    const answer = await authenticator(nonce, why);
+    const { jwt, renewAfter } = answer ?? {};
+    if (typeof jwt !== "string" || renewAfter !== undefined) return answer;
+    if (jwt !== known) [known, since] = [jwt, Date.now()];
+    // Each time, a part of what is left: one that is given again is not asked for for ever.
+    const left = lifeOf(jwt) - Math.max(Date.now() - since, 0);
+    const used = left * (USED + CHANCE * Math.random());
+    return used >= LEAST ? { ...answer, renewAfter: used } : answer;
+  };
+}
+
+/**
+ * How long a JWT is good after it was made, by the clock of who made it: this machine's may be wrong. NaN
+ * if it has no end, or is none.
+ */
+function lifeOf(jwt) {
+  try {
+    const { exp, iat } = JSON.parse(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    return (exp - iat) * 1000;
+  } catch {
+    return NaN;
+  }
 }

@@ -215,6 +215,11 @@ export class NatsConnection {
     this.#raw.reconnect();
   }
 
+  renewCredentials() {
+    this.#check();
+    this.#raw.renewCredentials();
+  }
+
   /** The three numbers of the server's version; missing before the first connection. */
   getServerVersion() {
     return this.features.version();

@@ -40,10 +40,24 @@ export interface Auth {
   user?: string;
   pass?: string;
   auth_token?: string;
+  /**
+   * When the client is to ask for another answer: it then moves to a connection that is made with it
+   * before it leaves the present one, and misses nothing. Where it is missing, and there is a JWT that
+   * ends, that is after 70 to 90 % of the JWT's life; else never.
+   */
+  renewAfter?: number;
 }
 
-/** Asked for each connection, with what is to be signed if the server knows keys. */
-export type Authenticator = (nonce?: string) => Auth | void | PromiseLike<Auth | void>;
+/**
+ * Asked for each connection, with what is to be signed if the server knows keys, and why, if not for a
+ * connection alone: for a "renewal", where one who keeps answers gives a new one, or as the last answer was
+ * "refused". It throws or rejects where there is no answer. The client tries again, unless the error's
+ * `code` is `credentials_refused`: then it goes on for as long as the server lets it, and closes.
+ */
+export type Authenticator = (
+  nonce?: string,
+  why?: "renewal" | "refused",
+) => Auth | void | PromiseLike<Auth | void>;
 
 /** Names a user by name and password. A function is asked anew for each connection. */
 export function usernamePasswordAuthenticator(
@@ -59,7 +73,7 @@ export function tokenAuthenticator(token: string | (() => string)): Authenticato
 export function nkeyAuthenticator(seed?: Payload | (() => Payload | undefined)): Authenticator;
 /** Names a user by JWT, and by the seed of its key, unless the JWT is a bearer's. */
 export function jwtAuthenticator(
-  jwt: string | (() => string),
+  jwt: string | (() => string | PromiseLike<string>),
   seed?: Payload | (() => Payload | undefined),
 ): Authenticator;
 /** Names a user by the contents of a `.creds` file. The authenticator throws if it is none. */
@@ -444,6 +458,12 @@ export interface NatsConnection {
   setServers(servers: string | Iterable<string>): void;
   /** Leaves the present connection for another. Rejects with `connection_closed` or `connection_draining`. */
   reconnect(): Promise<void>;
+  /**
+   * Asks the authenticator for another answer, as when other channels are wanted, and moves to a connection
+   * that is made with it before the present one is left. `handedOver` or `handoverFailed` tells how it went.
+   * Does nothing while there is no connection. Throws `connection_closed`.
+   */
+  renewCredentials(): void;
   status(): StatusIterator;
   stats(): Stats;
 }

@@ -1,4 +1,4 @@
-import { allOf } from "./authenticators.js";
+import { allOf, renewing } from "./authenticators.js";
 import { makeError } from "./errors.js";
 
 // What nats.js waits between attempts, where only a part of it is given.
@@ -18,6 +18,9 @@ export function clientOptions(given) {
     if (!options[name] || name === "noAsyncTraces") delete options[name];
   }
   if (Array.isArray(options.authenticator)) options.authenticator = allOf(options.authenticator);
+  if (typeof options.authenticator === "function") {
+    options.authenticator = renewing(options.authenticator);
+  }
   if (options.maxReconnectAttempts === -1) delete options.maxReconnectAttempts;
   if (options.port !== undefined) {
     if (options.servers !== undefined) {

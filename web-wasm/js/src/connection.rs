@@ -241,6 +241,13 @@ impl NatsConnection {
         self.client.force_reconnect();
     }
 
+    /// Asks the authenticator for another answer, and moves to a connection that is made with it before
+    /// the present one is left. Does nothing while there is none.
+    #[wasm_bindgen(js_name = renewCredentials)]
+    pub fn renew_credentials(&self) {
+        self.client.renew_credentials();
+    }
+
     /// The servers that are known, with what became of them.
     #[wasm_bindgen(js_name = getServers, unchecked_return_type = "PoolServer[]")]
     pub fn servers(&self) -> Array {

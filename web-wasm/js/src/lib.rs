@@ -35,6 +35,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
+mod authenticator;
 mod connection;
 mod error;
 mod headers;

@@ -5,10 +5,10 @@ use core::time::Duration;
 use js_sys::{Function, Object, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen_futures::JsFuture;
-use web_wasm::{Auth, AuthError, Challenge, ConnectOptions, UserKey};
+use web_wasm::{Challenge, ConnectOptions, UserKey};
 
-use crate::error::{NatsError, thrown_words};
+use crate::authenticator::Authenticator;
+use crate::error::NatsError;
 use crate::object::{Fields, object, texts};
 use crate::promise::promise;
 
@@ -23,6 +23,11 @@ export interface Auth {
   user?: string;
   pass?: string;
   auth_token?: string;
+  /**
+   * After how many milliseconds the client asks for another answer, and moves to a connection that is
+   * made with it before it leaves the present one; without it, never.
+   */
+  renewAfter?: number;
 }
 
 export interface ConnectionOptions {
@@ -35,10 +40,11 @@ export interface ConnectionOptions {
   pass?: string;
   token?: string;
   /**
-   * Asked for each connection, with what is to be signed if the server knows keys. In the place
-   * of `user` and `token`.
+   * Asked for each connection, with what is to be signed if the server knows keys, and whether it is for
+   * a renewal, or the last answer was refused. In the place of `user` and `token`. An error whose `code`
+   * is `credentials_refused` is the last: it is not asked again.
    */
-  authenticator?: (nonce?: string) => Auth | PromiseLike<Auth>;
+  authenticator?: (nonce?: string, why?: "renewal" | "refused") => Auth | PromiseLike<Auth>;
   /** The client does not get the messages that it publishes itself. */
   noEcho?: boolean;
   /** What inboxes begin with; `_INBOX` by default. */
@@ -159,39 +165,12 @@ fn authentication(
         (None, None, None, None) => Ok(options),
         (Some(user), Some(pass), None, None) => Ok(options.user_and_password(user, pass)),
         (None, None, Some(token), None) => Ok(options.token(token)),
-        (None, None, None, Some(function)) => {
-            Ok(options.auth_callback(move |challenge| authenticate(function.clone(), challenge)))
-        }
+        (None, None, None, Some(function)) => Ok(options.credentials(Authenticator::new(function))),
         _ => Err(NatsError::new(
             "invalid_option",
             "give user and pass, or token, or authenticator, and nothing of the others",
         )),
     }
-}
-
-/// Asks the page's function who the client is.
-async fn authenticate(function: Function, challenge: Challenge) -> Result<Auth, AuthError> {
-    let failed = |thrown: JsValue| {
-        AuthError::new(format!("the authenticator failed: {}", thrown_words(&thrown)))
-    };
-    let nonce = challenge.nonce.map_or(JsValue::UNDEFINED, JsValue::from);
-    let answer = function.call1(&JsValue::UNDEFINED, &nonce).map_err(failed)?;
-    let answer = JsFuture::from(Promise::resolve(&answer)).await.map_err(failed)?;
-    auth(&answer).map_err(|error| {
-        AuthError::new(format!("the authenticator's answer is of no use: {}", error.message()))
-    })
-}
-
-fn auth(answer: &JsValue) -> Result<Auth, NatsError> {
-    let fields = Fields::read(answer, &["jwt", "nkey", "sig", "user", "pass", "auth_token"])?;
-    Ok(Auth {
-        jwt: fields.text("jwt")?,
-        nkey: fields.text("nkey")?,
-        signature: fields.text("sig")?,
-        user: fields.text("user")?,
-        pass: fields.text("pass")?,
-        token: fields.text("auth_token")?,
-    })
 }
 
 /// Signs a nonce with the seed of a user nkey, `SU…`: resolves to the public key and the signature,

@@ -93,10 +93,10 @@ export class SharedClient {
   }
 
   /** Says who the client is. */
-  async #authenticate(port, { id, nonce }) {
+  async #authenticate(port, { id, nonce, why }) {
     try {
       const authenticator = this.#authenticator;
-      port.post({ type: "auth", id, auth: await authenticator(nonce) });
+      port.post({ type: "auth", id, auth: await authenticator(nonce, why) });
     } catch (thrown) {
       port.post({ type: "auth", id, error: toWire(thrown) });
     }
@@ -270,6 +270,11 @@ export class SharedClient {
   /** Has the holder leave its server for another; all tabs go along. */
   reconnect() {
     this.#questions.ask({ what: "reconnect" }).catch(() => {});
+  }
+
+  /** Has the holder ask who the client is, and move to a connection of that. */
+  renewCredentials() {
+    this.#questions.ask({ what: "renew" }).catch(() => {});
   }
 
   close() {

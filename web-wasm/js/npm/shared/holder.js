@@ -47,7 +47,7 @@ export class Holder {
       this.#closing = true;
       clearInterval(this.#idle);
     });
-    const authenticator = asks ? (nonce) => this.#authenticate(nonce) : undefined;
+    const authenticator = asks ? (nonce, why) => this.#authenticate(nonce, why) : undefined;
     this.#connected = this.#connect({ ...options, authenticator });
     this.#connected.catch(() => this.#end());
   }
@@ -62,12 +62,12 @@ export class Holder {
   }
 
   /** Has the tabs say who the client is; whichever is the first to say it counts. */
-  async #authenticate(nonce) {
+  async #authenticate(nonce, why) {
     let answered = false;
     const asked = [...this.#tabs].map(async (tab, at) => {
       if (at > 0) await sleep(at * NEXT);
       if (answered) throw makeError("no_credentials", "another tab has said it");
-      const answer = await tab.challenge(nonce);
+      const answer = await tab.challenge(nonce, why);
       answered = true;
       return answer;
     });

@@ -55,11 +55,11 @@ export class Tab {
   }
 
   /** Has the tab say who the client is: `auth`, or why not: `error`. Rejects if it is gone. */
-  challenge(nonce) {
+  challenge(nonce, why) {
     return new Promise((resolve, reject) => {
       this.#lastChallenge += 1;
       this.#challenges.set(this.#lastChallenge, { resolve, reject });
-      this.post({ type: "challenge", id: this.#lastChallenge, nonce });
+      this.post({ type: "challenge", id: this.#lastChallenge, nonce, why });
       if (this.#gone) reject();
     });
   }
@@ -162,6 +162,9 @@ export class Tab {
         return { value: await this.#holder.raw.rtt() };
       case "reconnect":
         this.#holder.raw.reconnect();
+        return {};
+      case "renew":
+        this.#holder.raw.renewCredentials();
         return {};
       case "leave":
         await this.#holder.leave(this);

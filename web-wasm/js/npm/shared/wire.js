@@ -11,11 +11,11 @@
 //   end          { sid, how }                   "now"; "stop": with what waits; "drain": with what comes
 //   taken        { sid, messages, bytes }       so much has been taken: there is room for as much
 //   request      { id, bytes, lengths, timeout, wildcards }
-//   ask          { id, what }                   "flush", "rtt", "reconnect", "leave"
+//   ask          { id, what }                   "flush", "rtt", "reconnect", "renew", "leave"
 // From the holder:
 //   welcome      { holder, state }              `holder` is the lock that says it is there
 //   refused      { error }
-//   challenge    { id, nonce }                  who is the client?
+//   challenge    { id, nonce, why }             who is the client?
 //   messages     { sid, bytes, lengths }
 //   ended        { sid, error }
 //   answer       { id, error | value | bytes, lengths }
@@ -25,7 +25,7 @@
 import { makeError } from "../errors.js";
 
 /** Changes whenever tabs of before and after would not understand each other. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** An error that can cross. */
 export function toWire(error) {

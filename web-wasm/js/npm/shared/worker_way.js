@@ -8,7 +8,7 @@ export class WorkerWay {
     // from before and after a change of it do not meet; webpack makes a file's name of it.
     const worker = new SharedWorker(new URL("./worker.js", import.meta.url), {
       type: "module",
-      name: "web-wasm-js-1",
+      name: "web-wasm-js-2",
     });
     const port = new Port(worker.port);
     worker.onerror = () => port.onlost(makeError("no_shared_worker", "the worker can't be started"));

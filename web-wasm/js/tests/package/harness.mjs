@@ -17,6 +17,9 @@ export const unshared = (name, run) => cases.push({ name, run, libraries: ["nats
 /** A case of what nats.js does not have. */
 export const ours = (name, run) => cases.push({ name, run, libraries: ["ours"] });
 
+/** The same, which connections that are shared have, too. */
+export const own = (name, run) => cases.push({ name, run, libraries: ["ours", "shared"] });
+
 /** What is done otherwise on purpose: what nats.js does, and what is done here. */
 export const differs = (name, theirs, own) => {
   cases.push({ name: `difference: ${name}`, run: theirs, libraries: ["nats.js"] });

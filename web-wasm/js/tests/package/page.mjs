@@ -18,6 +18,8 @@ import "./cases/jetstream.mjs";
 import "./cases/kv.mjs";
 import "./cases/package.mjs";
 import "./cases/bundlers.mjs";
+import "./cases/http.mjs";
+import "./cases/renewing.mjs";
 import "./cases/shared.mjs";
 import "./cases/shared_lost.mjs";
 

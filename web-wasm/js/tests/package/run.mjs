@@ -1,6 +1,6 @@
 // Runs the tests of the npm package in Chromium against nats-servers that it starts for them.
-// usage: node run.mjs PACKAGE BUILT [NAME]   (folders of the package and of the bundled nats.js, and a
-// part of the names of the tests to be run)
+// usage: node run.mjs PACKAGE BUILT API [NAME]   (folders of the package and of the bundled nats.js, the
+// API's program, and a part of the names of the tests to be run)
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -9,9 +9,10 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { Api } from "./api.mjs";
 import { Devtools } from "./devtools.mjs";
 
-const [packageDir, builtDir, only = ""] = process.argv.slice(2);
+const [packageDir, builtDir, apiProgram, only = ""] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), "web-wasm-js-"));
 /** How long the page may say nothing before it counts as stuck, in milliseconds. */
@@ -127,6 +128,19 @@ async function bodyOf(request) {
   return text === "" ? undefined : JSON.parse(text);
 }
 
+/** Answers as an API might: `/answers/503?retry-after=2`, `/answers/never`. */
+async function answer(pathname, request, response) {
+  const status = Number(pathname.split("/").at(-1));
+  await bodyOf(request);
+  // Until the page has had enough.
+  if (Number.isNaN(status)) return;
+  const after = new URL(request.url, "http://localhost").searchParams.get("retry-after");
+  if (after !== null) response.setHeader("retry-after", after);
+  response.statusCode = status;
+  response.setHeader("content-type", "application/problem+json");
+  response.end(JSON.stringify({ status, code: "a_code", detail: "In words." }));
+}
+
 async function main() {
   const require = createRequire(join(builtDir, "package.json"));
   const { createUser } = require("@nats-io/nkeys");
@@ -168,6 +182,7 @@ async function main() {
     },
     "/done": () => finish(),
     "/connections": () => main.connections(),
+    "/api/log": () => api.log(),
     "/tabs/open": ({ path }) => devtools.open(address(path)),
     "/tabs/close": ({ target }) => devtools.close(target),
     "/tabs/crash": ({ target }) => devtools.crash(target),
@@ -177,7 +192,9 @@ async function main() {
   const http = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     try {
-      if (request.method === "POST") {
+      if (pathname.startsWith("/answers/")) {
+        await answer(pathname, request, response);
+      } else if (request.method === "POST") {
         const answer = await calls[pathname]((await bodyOf(request)) ?? {});
         response.end(JSON.stringify(answer ?? null));
       } else if (pathname === "/environment") {
@@ -198,6 +215,13 @@ async function main() {
   const { develop } = await import(join(builtDir, "bundlers/develop.mjs"));
   const developed = await develop(DEVELOPMENT, http);
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const api = await Api.start(apiProgram, {
+    root: join(here, "../../../.."),
+    folder: await mkdtemp(join(scratch, "api-")),
+    origin: address(""),
+    processes: { start, freePort, sleep },
+  });
+  environment.api = api.url;
 
   const flags = JSON.parse(await readFile(join(here, "../../../../tools/webdriver.json"), "utf8"));
   const { args } = flags["goog:chromeOptions"];

@@ -1,12 +1,13 @@
 // Does what a case says, in a tab of its own: functions come as their source.
 import * as lib from "web-wasm-js";
+import * as http from "web-wasm-js/http";
 import * as shared from "web-wasm-js/shared";
 import * as natsJs from "./built/nats-js.mjs";
 import { soon, until } from "./harness.mjs";
 
 const name = new URLSearchParams(location.search).get("name");
 /** What functions are given, and leave things for later ones in. */
-const tab = { lib, shared, natsJs, soon, until };
+const tab = { lib, http, shared, natsJs, soon, until };
 
 const channel = new BroadcastChannel("tabs");
 channel.onmessage = async ({ data }) => {

@@ -1,5 +1,6 @@
 // Uses of the package that the compiler has to accept, and, where it is told to expect an error, refuse.
 import init, {
+  type Authenticator,
   type ConnectionOptions,
   Empty,
   Match,
@@ -24,6 +25,12 @@ import init, {
   usernamePasswordAuthenticator,
   wsconnect,
 } from "web-wasm-js";
+import {
+  type Grant,
+  type HttpAuthenticatorOptions,
+  type HttpCredentialsError,
+  httpAuthenticator,
+} from "web-wasm-js/http";
 import { sharedConnect } from "web-wasm-js/shared";
 
 async function starting(): Promise<void> {
@@ -49,6 +56,37 @@ async function connecting(): Promise<NatsConnection> {
   // @ts-expect-error there is no such option
   await wsconnect({ server: "wss://a" });
   return wsconnect(options);
+}
+
+async function renewing(): Promise<NatsConnection> {
+  const options: HttpAuthenticatorOptions = {
+    key: "visitor",
+    channels: () => ["room:7"],
+    bearer: async () => "token",
+    headers: { "x-tenant": "a" },
+    credentials: "include",
+    timeout: 1_000,
+    fetch: (endpoint, request) => fetch(endpoint, { ...request, mode: "cors" }),
+  };
+  const authenticator = httpAuthenticator("/v1/credentials", options);
+  const grant: Grant = await authenticator.grant();
+  await httpAuthenticator(new URL("https://api.example.com/v1/credentials")).grant().catch((error) => {
+    const { code, status, reason, retryAfter }: HttpCredentialsError = error;
+    console.log(code, status, reason, retryAfter);
+  });
+  const own: Authenticator = (nonce, why) => {
+    console.log(nonce, why === "renewal");
+    return { jwt: "jwt", renewAfter: 60_000 };
+  };
+  await wsconnect({ servers: "wss://a", authenticator: own });
+  await wsconnect({ servers: "wss://a", authenticator: jwtAuthenticator(async () => "jwt") });
+  // @ts-expect-error there is no such option
+  httpAuthenticator("/v1/credentials", { token: "t" });
+  const { servers, inbox_prefix: inboxPrefix } = grant;
+  const nc = await wsconnect({ servers, inboxPrefix, authenticator });
+  console.log(await authenticator.publicKey());
+  nc.renewCredentials();
+  return nc;
 }
 
 async function sharing(): Promise<NatsConnection> {
@@ -146,4 +184,4 @@ async function onTopOfNatsJs(nc: NatsConnection): Promise<void> {
   console.log(disposed.isClosed());
 }
 
-export { connecting, ending, onTopOfNatsJs, publishing, sharing, starting, subscribing, watching };
+export { connecting, ending, onTopOfNatsJs, publishing, renewing, sharing, starting, subscribing, watching };

@@ -1,5 +1,6 @@
 // Connects in the place that its address names, and tells what came of it.
 import { wsconnect } from "web-wasm-js";
+import { httpAuthenticator } from "web-wasm-js/http";
 import { sharedConnect } from "web-wasm-js/shared";
 import { talk } from "./talk.js";
 
@@ -15,7 +16,11 @@ function asked(worker) {
 }
 
 const PLACES = {
-  window: async () => talk(await wsconnect({ servers, name })),
+  window: async () => {
+    // It needs no API to make a key.
+    await httpAuthenticator("/v1/credentials", { key: name }).publicKey();
+    return talk(await wsconnect({ servers, name }));
+  },
   worker: () => asked(new Worker(new URL("./worker.js", import.meta.url), { type: "module" })),
   shared: async () => talk(await sharedConnect({ servers, name })),
 };
