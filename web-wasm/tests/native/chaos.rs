@@ -117,6 +117,18 @@ async fn an_ordered_consumer_gets_each_message_once_and_in_order_through_chaos()
     .await;
 }
 
+/// Reads a number and acknowledges it, if the server is still there to confirm it, and notes how often
+/// that had been killed by then. None comes again that this server is known to have been told of.
+async fn acknowledge(messages: &mut pull::Stream, acknowledged: &mut [Option<u32>], kills: u32) {
+    let message = env::within(messages.next()).await.unwrap().unwrap();
+    let number: usize = core::str::from_utf8(&message.payload).unwrap().parse().unwrap();
+    let before = acknowledged[number];
+    assert!(before.is_none_or(|before| before < kills), "{number} comes again");
+    if message.double_ack().await.is_ok() {
+        acknowledged[number] = Some(kills);
+    }
+}
+
 /// A consumer that outlives its client, whose connections break: every message is got, and none again
 /// that is known to be acknowledged. A server that is killed forgets what it was told last.
 #[tokio::test]
@@ -143,14 +155,8 @@ async fn a_durable_consumer_loses_nothing_through_chaos() {
         env::spawn(publish_numbers(publisher.clone(), 0, MESSAGES));
         let mut acknowledged: Vec<Option<u32>> = vec![None; MESSAGES as usize];
         let (mut received, mut kills) = (0, 0);
-        while acknowledged.contains(&None) {
-            let message = env::within(messages.next()).await.unwrap().unwrap();
-            let number: usize = core::str::from_utf8(&message.payload).unwrap().parse().unwrap();
-            let before = acknowledged[number];
-            assert!(before.is_none_or(|before| before < kills), "{number} comes again");
-            if message.double_ack().await.is_ok() {
-                acknowledged[number] = Some(kills);
-            }
+        while !acknowledged.iter().all(Option::is_some) {
+            acknowledge(&mut messages, &mut acknowledged, kills).await;
             received += 1;
             if received % 500 == 250 {
                 wire.cut();
@@ -160,8 +166,15 @@ async fn a_durable_consumer_loses_nothing_through_chaos() {
             }
         }
         connected(&client).await;
-        let info = consumer.get_info().await.unwrap();
-        assert_eq!((info.num_pending, info.num_ack_pending), (0, 0));
+        loop {
+            let info = consumer.get_info().await.unwrap();
+            match (info.num_pending, info.num_ack_pending) {
+                (0, 0) => break,
+                // The last kill may have been so late that what it made the server forget is to come.
+                (0, _) => acknowledge(&mut messages, &mut acknowledged, kills).await,
+                (left, _) => panic!("{left} are left of what was received"),
+            }
+        }
         client.close().await.unwrap();
     })
     .await;
