@@ -261,7 +261,16 @@ pub(crate) async fn dropping_consumers() {
     env::within(messages.next()).await.unwrap().unwrap().double_ack().await.unwrap();
     drop(messages);
     publish_numbers(&stream, 1..2).await;
-    let info = consumer.info().await.unwrap();
+    // The server confirms a message before it counts what consumers have of it.
+    let info = env::within(async {
+        loop {
+            let info = consumer.info().await.unwrap().clone();
+            if (info.num_pending, info.num_ack_pending) != (0, 0) {
+                return info;
+            }
+        }
+    });
+    let info = info.await;
     assert_eq!((info.num_pending, info.num_ack_pending), (1, 0), "nobody was given it");
 
     let ordered = stream.create_consumer(pull::OrderedConfig::default()).await.unwrap();
