@@ -67,7 +67,7 @@ impl From<NatsError> for JsValue {
                     Operation::Subscribe => "subscription",
                 };
                 let queue = queue_group.map_or(Self::UNDEFINED, |queue| (*queue).into());
-                object([
+                object(&[
                     ("operation", operation.into()),
                     ("subject", (*subject).into()),
                     ("queue", queue),

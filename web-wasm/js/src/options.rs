@@ -217,5 +217,5 @@ async fn signed(seed: Option<String>, nonce: Option<String>) -> Result<Object, N
     let answer = key.answer(&challenge, None).await;
     let answer = answer.map_err(|error| NatsError::new("no_credentials", error.to_string()))?;
     let text = |text: Option<String>| text.map_or(JsValue::UNDEFINED, JsValue::from);
-    Ok(object([("nkey", text(answer.nkey)), ("sig", text(answer.signature))]))
+    Ok(object(&[("nkey", text(answer.nkey)), ("sig", text(answer.signature))]))
 }
