@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_wasm::{
     ConnectError, DisconnectReason, EndReason, FlushError, HeaderError, Operation, PublishError,
-    RequestError, ServerError, SubscribeError, UserKeyError,
+    RequestError, ServerError, SubscribeError,
 };
 
 use crate::object::object;
@@ -233,16 +233,6 @@ impl Coded for EndReason {
 impl Coded for HeaderError {
     fn code(&self) -> &'static str {
         "invalid_header"
-    }
-}
-
-impl Coded for UserKeyError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidSeed => "invalid_seed",
-            Self::NoEntropy(_) => "no_entropy",
-            _ => UNKNOWN,
-        }
     }
 }
 
