@@ -110,7 +110,7 @@ clippy:
 # Lint the browser build
 [group('check')]
 clippy-wasm:
-    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-page --package bench-wasm --package e2e-reader --lib --tests -- -D warnings
+    tools/wasm-cargo clippy --package web-wasm --package web-wasm-js --package web-wasm-js-ed25519 --package web-wasm-page --package bench-wasm --package e2e-reader --lib --tests -- -D warnings
     tools/wasm-cargo clippy --manifest-path examples/leptos/Cargo.toml --locked -- -D warnings
 
 # Build the documentation; a broken link is an error

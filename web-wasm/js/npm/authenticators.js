@@ -1,6 +1,5 @@
 import { makeError } from "./errors.js";
-import { init } from "./init.js";
-import { signNonce } from "./web_wasm_js.js";
+import { signNonce } from "./nkeys.js";
 
 const decoder = new TextDecoder();
 
@@ -26,7 +25,6 @@ export function nkeyAuthenticator(seed) {
     const own = given(seed);
     // A server that sends nothing to sign knows no keys.
     if (own === undefined || nonce === undefined) return {};
-    await init();
     return signNonce(text(own).trim(), nonce);
   };
 }

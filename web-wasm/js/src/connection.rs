@@ -252,7 +252,7 @@ impl NatsConnection {
     #[wasm_bindgen(js_name = getServers, unchecked_return_type = "PoolServer[]")]
     pub fn servers(&self) -> Array {
         let servers = self.client.server_pool().into_iter().map(|server| {
-            object([
+            object(&[
                 ("url", server.addr.to_string().into()),
                 ("gossiped", server.is_discovered.into()),
                 ("didConnect", server.did_connect.into()),
@@ -286,7 +286,7 @@ impl NatsConnection {
     #[wasm_bindgen(unchecked_return_type = "Stats")]
     pub fn stats(&self) -> Object {
         let counted = self.client.statistics();
-        object([
+        object(&[
             ("inBytes", number(counted.in_bytes)),
             ("outBytes", number(counted.out_bytes)),
             ("inMsgs", number(counted.in_messages)),
@@ -371,7 +371,7 @@ fn request(payload: &JsValue, options: &JsValue) -> Result<(Request, Option<JsVa
 
 fn info_object(info: ServerInfo) -> Object {
     let or_undefined = |text: Option<String>| text.map_or(JsValue::UNDEFINED, JsValue::from);
-    object([
+    object(&[
         ("connect_urls", strings(info.connect_urls.iter().map(String::as_str)).into()),
         ("server_id", info.server_id.into()),
         ("server_name", info.server_name.into()),

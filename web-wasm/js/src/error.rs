@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_wasm::{
     ConnectError, DisconnectReason, EndReason, FlushError, HeaderError, Operation, PublishError,
-    RequestError, ServerError, SubscribeError, UserKeyError,
+    RequestError, ServerError, SubscribeError,
 };
 
 use crate::object::object;
@@ -67,7 +67,7 @@ impl From<NatsError> for JsValue {
                     Operation::Subscribe => "subscription",
                 };
                 let queue = queue_group.map_or(Self::UNDEFINED, |queue| (*queue).into());
-                object([
+                object(&[
                     ("operation", operation.into()),
                     ("subject", (*subject).into()),
                     ("queue", queue),
@@ -233,16 +233,6 @@ impl Coded for EndReason {
 impl Coded for HeaderError {
     fn code(&self) -> &'static str {
         "invalid_header"
-    }
-}
-
-impl Coded for UserKeyError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidSeed => "invalid_seed",
-            Self::NoEntropy(_) => "no_entropy",
-            _ => UNKNOWN,
-        }
     }
 }
 

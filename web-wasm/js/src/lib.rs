@@ -49,6 +49,5 @@ mod value;
 
 pub use connection::{NatsConnection, wsconnect};
 pub use msg::Responder;
-pub use options::sign_nonce;
 pub use status::Status;
 pub use subscription::Subscription;

@@ -9,11 +9,11 @@ use crate::error::{NatsError, thrown_words};
 use crate::value::{count, is_absent};
 
 /// An object of these properties.
-pub(crate) fn object(properties: impl IntoIterator<Item = (&'static str, JsValue)>) -> Object {
+pub(crate) fn object(properties: &[(&'static str, JsValue)]) -> Object {
     let object = Object::new();
     for (name, value) in properties {
         // A new object takes any property.
-        Reflect::set(&object, &name.into(), &value).ok();
+        Reflect::set(&object, &(*name).into(), value).ok();
     }
     object
 }
@@ -36,8 +36,11 @@ impl<'a> Fields<'a> {
         }
         for name in names(value, "the options")? {
             if !known.contains(&name.as_str()) {
-                let known = known.join(", ");
-                let message = format!("there is no option {name:?}; there are: {known}");
+                let mut message = format!("there is no option {name:?}; there are:");
+                for (place, known) in known.iter().enumerate() {
+                    message.push_str(if place == 0 { " " } else { ", " });
+                    message.push_str(known);
+                }
                 return Err(NatsError::new("unknown_option", message));
             }
         }

@@ -2,15 +2,14 @@
 
 use core::time::Duration;
 
-use js_sys::{Function, Object, Promise};
+use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_wasm::{Challenge, ConnectOptions, UserKey};
+use web_wasm::ConnectOptions;
 
 use crate::authenticator::Authenticator;
 use crate::error::NatsError;
-use crate::object::{Fields, object, texts};
-use crate::promise::promise;
+use crate::object::{Fields, texts};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -171,30 +170,4 @@ fn authentication(
             "give user and pass, or token, or authenticator, and nothing of the others",
         )),
     }
-}
-
-/// Signs a nonce with the seed of a user nkey, `SU…`: resolves to the public key and the signature,
-/// base64url without padding. The seed is not kept.
-///
-/// Rejects with `invalid_seed`, and with `invalid_argument` if there is no nonce.
-#[wasm_bindgen(js_name = signNonce, unchecked_return_type = "Promise<{ nkey: string; sig: string }>")]
-pub fn sign_nonce(
-    #[wasm_bindgen(unchecked_param_type = "string")] seed: &JsValue,
-    #[wasm_bindgen(unchecked_param_type = "string")] nonce: &JsValue,
-) -> Promise {
-    let (seed, nonce) = (seed.as_string(), nonce.as_string());
-    promise(async move {
-        let signed = signed(seed, nonce).await?;
-        Ok(signed.into())
-    })
-}
-
-async fn signed(seed: Option<String>, nonce: Option<String>) -> Result<Object, NatsError> {
-    let key = UserKey::from_seed(&seed.unwrap_or_default())?;
-    let nonce = nonce.ok_or_else(|| NatsError::argument("the nonce", "a string"))?;
-    let challenge = Challenge { nonce: Some(nonce), auth_required: true };
-    let answer = key.answer(&challenge, None).await;
-    let answer = answer.map_err(|error| NatsError::new("no_credentials", error.to_string()))?;
-    let text = |text: Option<String>| text.map_or(JsValue::UNDEFINED, JsValue::from);
-    Ok(object([("nkey", text(answer.nkey)), ("sig", text(answer.signature))]))
 }

@@ -1,6 +1,7 @@
 //! Futures as promises.
 
 use core::future::Future;
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use js_sys::Promise;
@@ -15,11 +16,17 @@ use crate::error::NatsError;
 pub(crate) fn promise(
     future: impl Future<Output = Result<JsValue, NatsError>> + 'static,
 ) -> Promise {
-    let mut future = Box::pin(async move { future.await.map_err(JsValue::from) });
+    run(Box::pin(future))
+}
+
+/// In one copy, whatever the future is.
+fn run(mut future: Pin<Box<dyn Future<Output = Result<JsValue, NatsError>>>>) -> Promise {
     // The runner polls it again in any case, so that no wake-up is lost.
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(value)) => Promise::resolve(&value),
-        Poll::Ready(Err(error)) => Promise::reject(&error),
-        Poll::Pending => wasm_bindgen_futures::future_to_promise(future),
+        Poll::Ready(Err(error)) => Promise::reject(&error.into()),
+        Poll::Pending => {
+            wasm_bindgen_futures::future_to_promise(async { future.await.map_err(JsValue::from) })
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What happens to a connection, as an async iterator.
 
 use core::cell::Cell;
+use core::time::Duration;
 use std::rc::Rc;
 
 use futures_util::StreamExt;
@@ -118,7 +119,7 @@ impl Status {
 fn result(event: Option<Event>) -> JsValue {
     let done = event.is_none();
     let value = event.map_or(JsValue::UNDEFINED, |event| status(event).into());
-    object([("done", done.into()), ("value", value)]).into()
+    object(&[("done", done.into()), ("value", value)]).into()
 }
 
 fn status(event: Event) -> Object {
@@ -126,17 +127,17 @@ fn status(event: Event) -> Object {
     match event {
         Event::Connected { server, server_name } => of_type(
             "connect",
-            [("server", server.to_string().into()), ("serverName", server_name.into())],
+            &[("server", server.to_string().into()), ("serverName", server_name.into())],
         ),
         Event::Disconnected { reason, unconfirmed } => {
-            of_type("disconnect", [error(reason.into()), ("unconfirmed", number(unconfirmed))])
+            of_type("disconnect", &[error(reason.into()), ("unconfirmed", number(unconfirmed))])
         }
         Event::ConnectFailed { server, reason } => {
-            of_type("connectFailed", [("server", server.to_string().into()), error(reason.into())])
+            of_type("connectFailed", &[("server", server.to_string().into()), error(reason.into())])
         }
         Event::Connecting { server, wait, attempt } => of_type(
             "connecting",
-            [
+            &[
                 ("server", server.to_string().into()),
                 ("wait", millis(wait).into()),
                 ("attempt", attempt.into()),
@@ -144,21 +145,22 @@ fn status(event: Event) -> Object {
         ),
         Event::HandedOver { server, server_name, broke, unconfirmed } => of_type(
             "handedOver",
-            [
+            &[
                 ("server", server.to_string().into()),
                 ("serverName", server_name.into()),
                 ("error", broke.map_or(JsValue::UNDEFINED, |broke| NatsError::from(broke).into())),
                 ("unconfirmed", number(unconfirmed)),
             ],
         ),
-        Event::HandoverFailed { server, reason } => {
-            of_type("handoverFailed", [("server", server.to_string().into()), error(reason.into())])
-        }
+        Event::HandoverFailed { server, reason } => of_type(
+            "handoverFailed",
+            &[("server", server.to_string().into()), error(reason.into())],
+        ),
         Event::Gap { from, last_heard, to, subscriptions } => {
             let subjects = subscriptions.iter().map(|one| JsValue::from(one.subject.as_str()));
             of_type(
                 "gap",
-                [
+                &[
                     ("from", date(from)),
                     ("lastHeard", date(last_heard)),
                     ("to", date(to)),
@@ -166,31 +168,32 @@ fn status(event: Event) -> Object {
                 ],
             )
         }
-        Event::LameDuckMode => of_type("ldm", []),
-        Event::ServersChanged => of_type("update", []),
+        Event::LameDuckMode => of_type("ldm", &[]),
+        Event::ServersChanged => of_type("update", &[]),
         Event::SlowConsumer { subject, dropped, .. } => of_type(
             "slowConsumer",
-            [("subject", subject.as_str().into()), ("dropped", number(dropped))],
+            &[("subject", subject.as_str().into()), ("dropped", number(dropped))],
         ),
-        Event::Draining => of_type("draining", []),
-        Event::ServerError(reason) => of_type("error", [error(reason.into())]),
+        Event::Draining => of_type("draining", &[]),
+        Event::ServerError(reason) => of_type("error", &[error(reason.into())]),
         Event::Closed { reason, discarded } => {
             let reason = close_error(reason).map_or(JsValue::UNDEFINED, JsValue::from);
-            of_type("close", [("error", reason), ("discarded", number(discarded))])
+            of_type("close", &[("error", reason), ("discarded", number(discarded))])
         }
         // A later version of the client may tell more than this one knows to pass on.
-        _ => of_type("unknown", []),
+        _ => of_type("unknown", &[]),
     }
 }
 
 /// A moment as `Date` takes it: in milliseconds since 1970.
 fn date(moment: DateTime) -> JsValue {
     // A number of JavaScript has them all exactly, for the next 280,000 years.
-    ((moment.unix_timestamp_nanos() / 1_000_000) as f64).into()
+    let since = moment.saturating_duration_since(DateTime::from_unix_time(Duration::ZERO));
+    (since.as_secs() as f64 * 1_000.0 + f64::from(since.subsec_millis())).into()
 }
 
-fn of_type<const N: usize>(name: &str, properties: [(&'static str, JsValue); N]) -> Object {
-    object([("type", name.into())].into_iter().chain(properties))
+fn of_type(name: &str, properties: &[(&'static str, JsValue)]) -> Object {
+    object(&[&[("type", name.into())], properties].concat())
 }
 
 /// Why a connection was closed, unless the page wished it.

@@ -36,6 +36,7 @@ pub mod connection;
 mod header;
 mod info;
 pub mod jetstream;
+mod json;
 pub mod kv;
 mod message;
 mod nuid;

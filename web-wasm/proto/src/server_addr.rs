@@ -72,7 +72,8 @@ impl FromStr for ServerAddr {
     type Err = ServerAddrError;
 
     fn from_str(text: &str) -> Result<Self, ServerAddrError> {
-        let (scheme, rest) = text.split_once("://").ok_or(ServerAddrError::Scheme)?;
+        let (scheme, rest) = text.split_once(':').ok_or(ServerAddrError::Scheme)?;
+        let rest = rest.strip_prefix("//").ok_or(ServerAddrError::Scheme)?;
         let secure = match scheme {
             _ if scheme.eq_ignore_ascii_case("ws") => false,
             _ if scheme.eq_ignore_ascii_case("wss") => true,
@@ -108,9 +109,54 @@ impl FromStr for ServerAddr {
 
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(v6) => v6.parse::<core::net::Ipv6Addr>().is_ok(),
+        Some(v6) => is_ipv6(v6),
         None => !host.is_empty() && !host.contains(['[', ']', '\\', '"', '<', '>', '^', '|', '%']),
     }
+}
+
+/// Whether it is an IPv6 address. The standard library's parser says the same, and is five times as
+/// large. Source: RFC 4291 §2.2.
+fn is_ipv6(text: &str) -> bool {
+    let is_group = |group: &str| {
+        (1..=4).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    // A colon that stands at an end is one of two, which then leave one empty group there.
+    let inner = match text.strip_prefix(':') {
+        Some(rest) if rest.starts_with(':') => rest,
+        Some(_) => return false,
+        None => text,
+    };
+    let inner = match inner.strip_suffix(':') {
+        Some("") => return text == "::",
+        Some(rest) if rest.ends_with(':') => rest,
+        Some(_) => return false,
+        None => inner,
+    };
+    let mut groups = inner.split(':').peekable();
+    let (mut count, mut empty) = (0, 0);
+    while let Some(group) = groups.next() {
+        let is_last = groups.peek().is_none();
+        match group {
+            "" => empty += 1,
+            _ if is_group(group) => count += 1,
+            _ if is_last && is_ipv4(group) => count += 2,
+            _ => return false,
+        }
+    }
+    match empty {
+        0 => count == 8,
+        1 => count < 8 && !text.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_ipv4(text: &str) -> bool {
+    // Digits, no more than are needed, of a number that fits.
+    let is_byte = |part: &str| {
+        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        digits && (part == "0" || !part.starts_with('0')) && part.parse::<u8>().is_ok()
+    };
+    text.split('.').count() == 4 && text.split('.').all(is_byte)
 }
 
 impl fmt::Display for ServerAddr {
@@ -131,6 +177,36 @@ impl fmt::Debug for ServerAddr {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+    use alloc::vec;
+    use core::net::Ipv6Addr;
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16_384))]
+
+        #[test]
+        fn an_ipv6_address_is_what_the_standard_library_says(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    ":", "::", "1:", ":2", "0:", "ffff:", "00001:", "g:", "1", "f00", "1.2.3.4", "255.255.255.255",
+                    "256.1.1.1", "01.1.1.1", "1.2.3", "1.2.3.4.5", "0.0.0.0", "1.2.3.4:", "+1:", "%1", "",
+                ]),
+                0..12,
+            ),
+        ) {
+            let text = parts.concat();
+            prop_assert_eq!(is_ipv6(&text), text.parse::<Ipv6Addr>().is_ok(), "{:?}", text);
+        }
+
+        #[test]
+        fn every_ipv6_address_is_one(address: u128, zeros in 0u128..) {
+            for bits in [address, address & zeros, u128::from(address as u64), address >> 32 << 64] {
+                let text = Ipv6Addr::from(bits).to_string();
+                prop_assert!(is_ipv6(&text), "{:?}", text);
+            }
+        }
+    }
 
     #[test]
     fn addresses_keep_scheme_path_and_query() {

@@ -113,7 +113,8 @@ impl ServerError {
             return None;
         }
         let rest = text.get(PREFIX.len()..)?;
-        let (what, rest) = rest.split_once(" to \"")?;
+        let (what, rest) = rest.split_once('"')?;
+        let what = what.strip_suffix(" to ")?;
         let operation = match what {
             _ if what.eq_ignore_ascii_case("publish") => Operation::Publish,
             _ if what.eq_ignore_ascii_case("subscription") => Operation::Subscribe,
@@ -121,7 +122,8 @@ impl ServerError {
         };
         let (subject, rest) = rest.split_once('"')?;
         let queue_group = rest
-            .split_once("using queue \"")
+            .split_once('"')
+            .filter(|(words, _)| words.ends_with("using queue "))
             .and_then(|(_, rest)| rest.split_once('"'))
             .map(|(group, _)| text.slice_ref(group));
         Some(Self::PermissionsViolation {

@@ -9,7 +9,7 @@ use js_sys::Reflect;
 use nats_proto::Instant;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{EventTarget, Performance};
+use web_sys::{Crypto, EventTarget, Performance};
 
 use super::{LocalBoxFuture, NoEntropy, Platform};
 
@@ -48,14 +48,18 @@ impl Platform for Browser {
 
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
         // Rounded up, lest it fire before its time.
-        let millis = duration.as_micros().div_ceil(1_000);
+        let rest = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
+        let millis = duration.as_secs().saturating_mul(1_000).saturating_add(rest);
         let millis = u32::try_from(millis).unwrap_or(LONGEST_TIMER).min(LONGEST_TIMER);
         Box::pin(TimeoutFuture::new(millis))
     }
 
     fn entropy(&self) -> Result<[u8; 32], NoEntropy> {
         let mut entropy = [0; 32];
-        getrandom_02::getrandom(&mut entropy).map_err(|_| NoEntropy)?;
+        let crypto = Reflect::get(&js_sys::global(), &"crypto".into()).map_err(|_| NoEntropy)?;
+        // Where there is none, asking it throws.
+        let crypto = crypto.unchecked_into::<Crypto>();
+        crypto.get_random_values_with_u8_array(&mut entropy).map_err(|_| NoEntropy)?;
         Ok(entropy)
     }
 

@@ -1,5 +1,5 @@
 import { init } from "../init.js";
-import { signNonce } from "../web_wasm_js.js";
+import { signNonce } from "../nkeys.js";
 
 /** The database that keeps the keys of an origin, and its only store; `PageKey` in Rust has the same. */
 const DATABASE = "web-wasm";

@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 pub(crate) use self::whole::Whole;
 use crate::header::HeaderBlock;
+use crate::info::ServerInfo;
 use crate::message::Message;
 use crate::op::ServerOp;
 use crate::subject::{Subject, text_from_wire};
@@ -265,7 +266,7 @@ impl Decoder {
             b"PING" => ServerOp::Ping,
             b"PONG" => ServerOp::Pong,
             b"INFO" => {
-                let info = serde_json::from_slice(rest)
+                let info = ServerInfo::from_json(rest)
                     .map_err(|error| DecodeError::MalformedInfo { reason: error.to_string() })?;
                 ServerOp::Info(Box::new(info))
             }

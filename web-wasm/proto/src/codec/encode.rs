@@ -12,13 +12,8 @@ use crate::header::HeaderMap;
 use crate::info::ConnectInfo;
 
 /// Appends `CONNECT`. Its length is that of the JSON and 10 bytes more.
-///
-/// # Errors
-/// [`serde_json::Error`] if the document can't be written, which no value of its types causes.
-pub fn connect(out: &mut BytesMut, info: &ConnectInfo) -> Result<(), serde_json::Error> {
-    let json = serde_json::to_vec(info)?;
-    append(out, &[b"CONNECT ", &json, b"\r\n"]);
-    Ok(())
+pub fn connect(out: &mut BytesMut, info: &ConnectInfo) {
+    append(out, &[b"CONNECT ", &info.to_json(), b"\r\n"]);
 }
 
 /// Appends `PING`.
@@ -153,7 +148,7 @@ mod tests {
 
     #[test]
     fn connect_leaves_out_what_is_not_set() {
-        let connect = encoded(|out| connect(out, &ConnectInfo::default()).unwrap());
+        let connect = encoded(|out| connect(out, &ConnectInfo::default()));
         assert!(connect.starts_with("CONNECT {\"verbose\":false,"));
         assert!(connect.ends_with("}\r\n"));
         for absent in ["jwt", "nkey", "sig", "pass", "user", "auth_token", "name"] {

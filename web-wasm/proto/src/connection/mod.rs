@@ -269,10 +269,7 @@ impl Connection {
         let connect = self.config.connect_info(auth);
         let Some(link) = self.link_mut(via) else { return };
         let Phase::Challenged { deadline } = link.phase else { return };
-        if let Err(error) = encode::connect(&mut link.control, &connect) {
-            let reason = format!("{error}").into_boxed_str();
-            return self.end_transport(via, DisconnectReason::Credentials(reason));
-        }
+        encode::connect(&mut link.control, &connect);
         link.phase = Phase::Authenticating { deadline };
         // The subscriptions go before the PING: its PONG then says that they are in place.
         match via {

@@ -8,6 +8,8 @@ const APPS = {
   "webpack": "/built/bundlers/dist/webpack-production/index.html",
   "webpack for development": "/built/bundlers/dist/webpack-development/index.html",
 };
+/** Whose the seed is that the app signs with. */
+const NKEY = "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK";
 /** Where the app connects, and how many tabs do. */
 const PLACES = { window: 1, worker: 1, shared: 2 };
 
@@ -35,7 +37,9 @@ for (const [bundler, app] of Object.entries(APPS)) {
       const reports = told(subject, count);
       const query = { servers: servers.main, name: subject, place };
       await withPages(addresses(app, count, query), async () => {
-        for (const report of await reports) same_json(report, { heard: "hello", answer: "hello!" });
+        for (const report of await reports) {
+          same_json(report, { heard: "hello", answer: "hello!", nkey: NKEY });
+        }
         equal((await connections(subject)).length, 1);
       });
     });

@@ -2,6 +2,18 @@
 import { differs, equal, ok, ours, rejects, same, same_json, unshared } from "../harness.mjs";
 
 const encoder = new TextEncoder();
+const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** Does something while the page has this WebCrypto, if any. */
+async function withWebCrypto(subtle, work) {
+  Object.defineProperty(crypto, "subtle", { value: subtle, configurable: true });
+  try {
+    return await work();
+  } finally {
+    // The browser's own is behind it.
+    delete crypto.subtle;
+  }
+}
 
 same("connect: the server says what it is", async ({ self }) => {
   const nc = await self.connect();
@@ -97,6 +109,51 @@ ours("connect: nkeyAuthenticator takes the seed as text", async ({ self, lib, se
 ours("connect: a seed that is none is named without being shown", async ({ lib }) => {
   const error = await rejects(lib.nkeyAuthenticator("SUNONE")("nonce"), "InvalidArgumentError", "invalid_seed");
   ok(!error.message.includes("SUNONE"));
+});
+
+ours("connect: a seed that is another's, or not written as nkeys are, is none", async ({ lib, servers }) => {
+  const { seed } = servers;
+  const seeds = [
+    "",
+    seed.toLowerCase(),
+    `${seed}A`,
+    seed.slice(0, -1),
+    // Of an account, and a user's public key.
+    "SAAACAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAKM5I",
+    "UADQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQPL3S",
+    // The checksum is another one.
+    seed.slice(0, 20) + (seed[20] === "A" ? "B" : "A") + seed.slice(21),
+    // The two bits that mean nothing are set.
+    seed.slice(0, -1) + BASE32[BASE32.indexOf(seed.at(-1)) | 1],
+  ];
+  for (const bad of seeds) {
+    await rejects(lib.nkeyAuthenticator(bad)("nonce"), "InvalidArgumentError", "invalid_seed");
+  }
+});
+
+ours("connect: what the browser does not sign is signed all the same", async ({ self, lib, servers }) => {
+  const sign = lib.nkeyAuthenticator(servers.seed);
+  const byBrowser = await sign("nonce");
+  const noEd25519 = { importKey: () => Promise.reject(new DOMException("no", "NotSupportedError")) };
+  for (const subtle of [undefined, noEd25519]) {
+    await withWebCrypto(subtle, async () => {
+      same_json(await sign("nonce"), byBrowser);
+      await (await self.connect({ authenticator: sign })).flush();
+    });
+  }
+});
+
+ours("connect: the browser signs where it can", async ({ lib, servers }) => {
+  const { subtle } = crypto;
+  const signed = [];
+  const watched = new Proxy(subtle, {
+    get: (target, name) => (...given) => {
+      signed.push(name);
+      return target[name](...given);
+    },
+  });
+  await withWebCrypto(watched, () => lib.nkeyAuthenticator(servers.seed)("nonce"));
+  ok(signed.includes("sign"));
 });
 
 ours("connect: credsAuthenticator signs with what is in the file", async ({ lib, servers }) => {
