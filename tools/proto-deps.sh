@@ -17,6 +17,7 @@ allowed=(
   itoa
   memchr
   nats-proto
+  rustc-hash
   semver
   serde
   serde_core
