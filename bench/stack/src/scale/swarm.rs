@@ -48,6 +48,8 @@ pub(crate) struct Options {
 pub(super) struct Count {
     /// How many are connected.
     pub(super) connected: u64,
+    /// How many connections they have lost, altogether.
+    pub(super) lost: u64,
     /// How many messages they have had, altogether.
     pub(super) received: u64,
 }
@@ -167,7 +169,9 @@ async fn visit_nats(
                 event = events.next() => match event {
                     Some(Event::Disconnected { .. }) => {
                         lost = Some(Instant::now());
-                        tally.borrow_mut().count.connected -= 1;
+                        let count = &mut tally.borrow_mut().count;
+                        count.connected -= 1;
+                        count.lost += 1;
                     }
                     Some(Event::Connected { .. }) => if let Some(lost) = lost.take() {
                         let mut tally = tally.borrow_mut();
@@ -195,7 +199,9 @@ async fn visit_plain(from: From, url: &str, tally: Shared) -> Result<(), Error> 
                 tally.borrow_mut().receive(text.as_bytes());
             }
         }
-        tally.borrow_mut().count.connected -= 1;
+        let count = &mut tally.borrow_mut().count;
+        count.connected -= 1;
+        count.lost += 1;
     });
     Ok(())
 }

@@ -60,6 +60,7 @@ impl Visitors {
         for swarm in &mut self.swarms {
             let count: Count = swarm.ask("count").await?;
             sum.connected += count.connected;
+            sum.lost += count.lost;
             sum.received += count.received;
         }
         Ok(sum)
