@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures_channel::oneshot;
+use futures_util::future::{pending, poll_immediate};
 use futures_util::{FutureExt, StreamExt};
 use web_wasm::{Arrivals, Client, EndReason, Message, Overflow, Pace, PendingLimits, Subscriber};
 
@@ -112,6 +113,7 @@ pub(crate) async fn handlers_that_take_their_time() {
     publish(&client, &subject, 1..9).await;
     assert_eq!(*numbers.borrow(), [0]);
     assert_eq!((subscriber.pending(), subscriber.dropped()), (5, 3));
+    assert_eq!(poll_immediate(subscriber.next()).await, None, "they are the handler's");
     for number in 4..9 {
         breaks.borrow_mut().pop_front().unwrap().send(()).unwrap();
         env::within(async {
@@ -169,6 +171,18 @@ pub(crate) async fn handlers_that_end() {
     assert_eq!(*numbers.borrow(), [0, 1, 2]);
     assert_eq!(*changed.borrow(), [1, 2, 3, 4, 5]);
     assert_eq!(Rc::strong_count(&held), 1, "what ended or was replaced holds nothing");
+
+    let resting = unique(&client, "resting");
+    let mut subscriber = client.subscribe(&*resting).await.unwrap();
+    let holds = Rc::clone(&held);
+    subscriber.handle_with(move |messages| {
+        let _holds = &holds;
+        messages.next().unwrap();
+        Pace::After(Box::pin(pending()))
+    });
+    publish(&client, &resting, 0..1).await;
+    drop(subscriber);
+    assert_eq!(Rc::strong_count(&held), 1, "nor what is dropped while it rests");
 
     let last = unique(&client, "last");
     let mut subscriber = client.subscribe(&*last).await.unwrap();
