@@ -121,8 +121,11 @@ impl Subscriber {
     /// ```
     pub fn handle_with(&mut self, handler: impl FnMut(&mut Arrivals<'_>) -> Pace + 'static) {
         self.queue.set_handler(Box::new(handler));
-        self.handle.shared.inner.borrow_mut().ask_to_hand_over(&self.queue);
-        self.handle.shared.wake_driver();
+        let shared = Rc::clone(&self.handle.shared);
+        shared.inner.borrow_mut().ask_to_hand_over(&self.queue);
+        // Not by the driver, which is gone when the client is closed.
+        let platform = Rc::clone(&shared.runtime.platform);
+        platform.spawn(Box::pin(async move { shared.hand_over() }));
     }
 
     /// Unsubscribes, and ends when what was on its way has arrived and is read. It does not wait:

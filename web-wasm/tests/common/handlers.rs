@@ -200,3 +200,23 @@ pub(crate) async fn handlers_that_end() {
     drop(subscriber);
     assert_eq!(Rc::strong_count(&held), 1);
 }
+
+/// What waits when the client is closed is handed over, too.
+pub(crate) async fn handlers_of_closed_clients() {
+    let client = client("handlers_of_closed_clients").await;
+    let subject = unique(&client, "late");
+    let mut subscriber = client.subscribe(&*subject).await.unwrap();
+    let events = client.events();
+    publish(&client, &subject, 0..3).await;
+    client.close().await.unwrap();
+    env::within(events.count()).await;
+    assert_eq!(subscriber.pending(), 3);
+    let numbers = Numbers::default();
+    let handled = Rc::clone(&numbers);
+    subscriber.handle_with(move |messages| {
+        handled.borrow_mut().extend(messages.map(|message| number(&message)));
+        Pace::Continue
+    });
+    until_its_end(&mut subscriber).await;
+    assert_eq!(*numbers.borrow(), [0, 1, 2]);
+}

@@ -112,6 +112,7 @@ macro_rules! scenarios {
             requests_for_many queue_groups unsubscribing slow_consumers reconnecting closing dropping no_server
             coming_and_going overflow_policies
             handlers handlers_that_leave_some handlers_that_take_their_time handlers_that_end
+            handlers_of_closed_clients
             draining draining_unread waking signing_in permissions limits
             expiring_credentials requests_with_an_own_inbox server_pools subprotocols
             handing_over handing_over_in_vain rotating_credentials
