@@ -155,6 +155,17 @@ impl Decoder {
     /// # Errors
     /// Any [`DecodeError`], the same one for ever after.
     pub fn next_op(&mut self) -> Result<Option<ServerOp>, DecodeError> {
+        match self.whole() {
+            Some(whole) => {
+                let sid = whole.sid;
+                Ok(Some(ServerOp::Message { sid, message: self.take_whole(&whole) }))
+            }
+            None => self.next_op_in_parts(),
+        }
+    }
+
+    /// The same where [`Self::whole`] has found nothing.
+    pub(crate) fn next_op_in_parts(&mut self) -> Result<Option<ServerOp>, DecodeError> {
         let result = self.step();
         if let Err(error) = &result {
             self.state = State::Failed(error.clone());
@@ -166,10 +177,6 @@ impl Decoder {
 
     fn step(&mut self) -> Result<Option<ServerOp>, DecodeError> {
         if let State::Line = self.state {
-            if let Some(whole) = self.whole() {
-                let sid = whole.sid;
-                return Ok(Some(ServerOp::Message { sid, message: self.take_whole(&whole) }));
-            }
             let Some(line) = self.take_line()? else { return Ok(None) };
             match self.parse_line(&line)? {
                 Parsed::Op(op) => return Ok(Some(op)),

@@ -330,7 +330,7 @@ impl Connection {
                     event => return event,
                 }
             }
-            let (via, op) = match self.link.decoder.next_op() {
+            let (via, op) = match self.link.decoder.next_op_in_parts() {
                 Ok(None) => (Via::Next, self.next_op_of_next()),
                 op => (Via::Present, op),
             };
