@@ -239,9 +239,7 @@ impl Inner {
     fn deliver(&mut self, sid: u64, message: Message) {
         let Some(queue) = self.queues.get(&sid) else { return };
         let queued = queue.push(message);
-        if queue.ask_for_handing_over() {
-            self.arrived.push(Rc::clone(queue));
-        }
+        note_arrival(&mut self.arrived, queue);
         if matches!(queued, Queued::FirstDropped | Queued::Overflowed) {
             let (subject, dropped) = (queue.subject.clone(), queue.dropped());
             self.emit(&Event::SlowConsumer { sid, subject, dropped });
@@ -253,9 +251,7 @@ impl Inner {
 
     /// A handler has been set, for which messages may wait.
     pub(crate) fn ask_to_hand_over(&mut self, queue: &Rc<Queue>) {
-        if queue.ask_for_handing_over() {
-            self.arrived.push(Rc::clone(queue));
-        }
+        note_arrival(&mut self.arrived, queue);
     }
 
     /// Lets those publish again who wait for room.
@@ -263,5 +259,12 @@ impl Inner {
         for waker in self.publishers.drain(..) {
             waker.wake();
         }
+    }
+}
+
+/// Has a queue's handler be called, if it has one.
+fn note_arrival(arrived: &mut Vec<Rc<Queue>>, queue: &Rc<Queue>) {
+    if queue.ask_for_handing_over() {
+        arrived.push(Rc::clone(queue));
     }
 }
