@@ -3,10 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use api::{
-    publish::{
-        Connection, ConnectionSettings, Message, PublishError, Publisher, Update,
-        publisher::Unconfirmed,
-    },
+    publish::{Connection, Message, PublishError, Publisher, Update, publisher::Unconfirmed},
     telemetry::Metrics,
 };
 use bytes::Bytes;
@@ -40,12 +37,7 @@ impl Publishing {
     async fn start(deadline: Duration) -> Self {
         let nats = Nats::running().await;
         let (tap, answers) = Tap::start(nats.client_port).await;
-        let settings = ConnectionSettings {
-            urls: vec![format!("nats://127.0.0.1:{}", tap.port).parse().unwrap()],
-            ca_file: None,
-            credentials: api::keys::load_service(&nats.keys_dir()).unwrap(),
-            connect_timeout: Duration::from_secs(2),
-        };
+        let settings = nats.settings_by(tap.port);
         let stop = CancellationToken::new();
         let (connection, _) = Connection::spawn(settings, stop.clone());
         until("there is a client", || async { connection.client() }).await;

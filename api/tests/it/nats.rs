@@ -7,9 +7,13 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::Mutex,
+    time::Duration,
 };
 
-use api::claims::{AccountClaims, Claims, KeyPair, key::Role};
+use api::{
+    claims::{AccountClaims, Claims, KeyPair, key::Role},
+    publish::ConnectionSettings,
+};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::wait::until;
@@ -184,6 +188,16 @@ impl Nats {
 
     pub(crate) fn keys_dir(&self) -> PathBuf {
         self.dir.path().join("nats-conf/generated")
+    }
+
+    /// How the service connects by way of a port on this machine.
+    pub(crate) fn settings_by(&self, port: u16) -> ConnectionSettings {
+        ConnectionSettings {
+            urls: vec![format!("nats://127.0.0.1:{port}").parse().unwrap()],
+            ca_file: None,
+            credentials: api::keys::load_service(&self.keys_dir()).unwrap(),
+            connect_timeout: Duration::from_secs(2),
+        }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use api::publish::{Connection, ConnectionSettings};
+use api::publish::Connection;
 use nkeys::KeyPair;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -94,12 +94,7 @@ async fn what_was_refused_is_never_delivered() {
 async fn a_client_dies_with_its_connection_and_a_new_one_follows() {
     let nats = Nats::running().await;
     let relay = Relay::start(nats.client_port).await;
-    let settings = ConnectionSettings {
-        urls: vec![format!("nats://127.0.0.1:{}", relay.port).parse().unwrap()],
-        ca_file: None,
-        credentials: api::keys::load_service(&nats.keys_dir()).unwrap(),
-        connect_timeout: Duration::from_secs(2),
-    };
+    let settings = nats.settings_by(relay.port);
     let stop = CancellationToken::new();
     let (connection, task) = Connection::spawn(settings, stop.clone());
     let first = until("there is a client", || async { connection.client() }).await;
