@@ -84,12 +84,18 @@ function secretOf(seed) {
 }
 
 /** A user's public key as NATS writes it. */
-function publicNkey(key) {
-  const raw = Uint8Array.of(USER, ...key, 0, 0);
-  const crc = crc16(raw.subarray(0, 33));
-  raw.set([crc & 0xff, crc >> 8], 33);
+export const publicNkey = (key) => nkey([USER, ...key]);
+
+/** The seed of a user's key as NATS writes it. */
+export const seedNkey = (secret) => nkey([SEED | (USER >> 5), (USER & 31) << 3, ...secret]);
+
+/** What a key is, the key, and their checksum, in base 32. */
+function nkey(bytes) {
+  const crc = crc16(bytes);
+  const raw = Uint8Array.of(...bytes, crc & 0xff, crc >> 8);
   let text = "";
-  for (let bit = 0; bit < 280; bit += 5) {
+  for (let bit = 0; bit < 8 * raw.length; bit += 5) {
+    // What is beyond the end counts as zero.
     const two = (raw[bit >> 3] << 8) | raw[(bit >> 3) + 1];
     text += ALPHABET[(two >> (11 - (bit & 7))) & 31];
   }
@@ -108,7 +114,8 @@ function crc16(bytes) {
   return crc;
 }
 
-function base64url(bytes) {
+/** Bytes as base64url without padding. */
+export function base64url(bytes) {
   const text = btoa(String.fromCharCode(...bytes));
   return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

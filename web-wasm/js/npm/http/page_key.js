@@ -1,15 +1,10 @@
 import { init } from "../init.js";
-import { signNonce } from "../nkeys.js";
+import { base64url, publicNkey, seedNkey, signNonce } from "../nkeys.js";
 
 /** The database that keeps the keys of an origin, and its only store; `PageKey` in Rust has the same. */
 const DATABASE = "web-wasm";
 const STORE = "keys";
 
-/** What seeds and public keys of users begin with, before the text is made. */
-const SEED = [0x95, 0];
-const PUBLIC = [0xa0];
-
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const encoder = new TextEncoder();
 
 /**
@@ -22,13 +17,15 @@ export async function openKey(name) {
       const { publicKey, privateKey } = await find();
       const raw = await crypto.subtle.exportKey("raw", publicKey);
       const sign = async (nonce) =>
-        base64url(await crypto.subtle.sign("Ed25519", privateKey, encoder.encode(nonce)));
-      return { name: nkey([...PUBLIC, ...new Uint8Array(raw)]), sign };
+        base64url(
+          new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, encoder.encode(nonce))),
+        );
+      return { name: publicNkey(new Uint8Array(raw)), sign };
     } catch {
       // The next best.
     }
   }
-  const seed = nkey([...SEED, ...crypto.getRandomValues(new Uint8Array(32))]);
+  const seed = seedNkey(crypto.getRandomValues(new Uint8Array(32)));
   await init();
   const sign = async (nonce) => (await signNonce(seed, nonce)).sig;
   return { name: (await signNonce(seed, "")).nkey, sign };
@@ -66,21 +63,4 @@ async function keep(name) {
   } finally {
     database.close();
   }
-}
-
-/** A key as NATS writes it: what it is, the key, and their CRC-16/XMODEM, in base 32. */
-function nkey(bytes) {
-  let crc = 0;
-  for (const byte of bytes) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit += 1) crc = ((crc << 1) ^ (crc & 0x8000 && 0x1021)) & 0xffff;
-  }
-  const bits = [...bytes, crc & 0xff, crc >> 8].map((byte) => byte.toString(2).padStart(8, "0"));
-  const fives = bits.join("").match(/.{1,5}/g);
-  return fives.map((five) => ALPHABET[parseInt(five.padEnd(5, "0"), 2)]).join("");
-}
-
-function base64url(bytes) {
-  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-  return text.replace(/[+/=]/g, (char) => ({ "+": "-", "/": "_" })[char] ?? "");
 }
