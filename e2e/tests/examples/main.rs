@@ -188,7 +188,8 @@ const REMEMBER_STATES: &str = "
 /// By another connection, before the one before ends: nothing is missed.
 #[tokio::test]
 async fn each_example_outlives_its_credential_without_a_break() -> TestResult {
-    let setup = Setup::new().roles("ttl_seconds = 900", "ttl_seconds = 5");
+    // Short, and yet such that a busy machine has time to renew it.
+    let setup = Setup::new().roles("ttl_seconds = 900", "ttl_seconds = 30");
     let stack = Stack::start_with_examples(setup).await?;
     let browser = Browser::start().await?;
     let tabs = open(&stack, &browser).await?;

@@ -90,6 +90,10 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How old a grant may be that clients who want a new one share.
 const JUST_NOW: Duration = Duration::from_secs(1);
 
+/// How long before its end a grant is renewed at the latest: an API counts whole seconds, so the end
+/// may come one sooner than it says, and the new one has to get to the server.
+const LATEST_RENEWAL: Duration = Duration::from_secs(2);
+
 /// The grant that is held, and when the API is asked for another.
 ///
 /// Moments are times since 1970 on the machine's wall clock, which goes on while it sleeps. It may
@@ -160,9 +164,10 @@ impl Keeper {
 
     /// The API granted what it was asked for at `asked_at`: the time that the answer took counts.
     pub(super) fn granted(&mut self, grant: Grant, asked_at: Duration, chance: f64) {
-        let tenth = Duration::from_secs(grant.ttl) / 10;
-        let renew_after = Duration::from_secs(grant.refresh_after).saturating_sub(tenth)
-            + (2 * tenth).mul_f64(chance.clamp(0.0, 1.0));
+        let ttl = Duration::from_secs(grant.ttl);
+        let wanted = Duration::from_secs(grant.refresh_after).saturating_sub(ttl / 10)
+            + (ttl / 5).mul_f64(chance.clamp(0.0, 1.0));
+        let renew_after = wanted.min(ttl - LATEST_RENEWAL.min(ttl / 2));
         self.held = Some(Held { grant, since: asked_at, renew_after, outdated: false });
         self.outage = None;
     }
@@ -268,6 +273,17 @@ mod tests {
             assert_eq!(keeper.renew_after(at(200)), Some(Duration::ZERO), "overslept");
             assert_eq!(keeper.good(at(98)), Some(&grant()));
             assert_eq!(keeper.good(at(99)), None);
+        }
+    }
+
+    #[test]
+    fn a_short_grant_is_renewed_while_it_is_good_for_certain() {
+        for (ttl, refresh_after, renewed) in
+            [(5, 4, 3_000), (2, 1, 1_000), (1, 0, 200), (5, 9, 3_000)]
+        {
+            let mut keeper = Keeper::default();
+            keeper.granted(Grant { ttl, refresh_after, ..grant() }, at(0), 1.0);
+            assert_eq!(keeper.renew_after(at(0)), Some(Duration::from_millis(renewed)), "{ttl} s");
         }
     }
 

@@ -8,6 +8,9 @@ const LONGEST_REST = 30_000;
 /** How old a grant may be that connections which want a new one share. */
 const JUST_NOW = 1000;
 
+/** How long before its end a grant is renewed at the latest. */
+const LATEST_RENEWAL = 2000;
+
 /** How long the API may take to answer. */
 const TIMEOUT = 4000;
 
@@ -97,7 +100,9 @@ export class Grants {
     const { body } = own;
     try {
       const grant = await this.#post(body);
-      const fresh = (grant.refresh_after + (Math.random() - 0.5) * 0.2 * grant.ttl) * 1000;
+      const ttl = grant.ttl * 1000;
+      const wanted = grant.refresh_after * 1000 + (Math.random() - 0.5) * 0.2 * ttl;
+      const fresh = Math.min(wanted, ttl - Math.min(LATEST_RENEWAL, ttl / 2));
       const held = { grant, since, fresh, body };
       // What is asked for may have changed meanwhile.
       if (this.#asking === own) [this.#held, this.#outage] = [held, undefined];
