@@ -1,5 +1,6 @@
 import { makeError } from "./errors.js";
 import { signNonce } from "./nkeys.js";
+import { usedFor } from "./renewal.js";
 
 const decoder = new TextDecoder();
 
@@ -84,7 +85,7 @@ export function renewing(authenticator) {
     if (jwt !== known) [known, since] = [jwt, Date.now()];
     // Each time, a part of what is left: one that is given again is not asked for for ever.
     const left = lifeOf(jwt) - Math.max(Date.now() - since, 0);
-    const used = left * (USED + CHANCE * Math.random());
+    const used = usedFor(left * (USED + CHANCE * Math.random()), left);
     return used >= LEAST ? { ...answer, renewAfter: used } : answer;
   };
 }

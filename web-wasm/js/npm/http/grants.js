@@ -1,4 +1,5 @@
 import { makeError } from "../errors.js";
+import { usedFor } from "../renewal.js";
 import { openKey } from "./page_key.js";
 
 /** How long the API is left alone after its first failure, and at most. */
@@ -7,9 +8,6 @@ const LONGEST_REST = 30_000;
 
 /** How old a grant may be that connections which want a new one share. */
 const JUST_NOW = 1000;
-
-/** How long before its end a grant is renewed at the latest. */
-const LATEST_RENEWAL = 2000;
 
 /** How long the API may take to answer. */
 const TIMEOUT = 4000;
@@ -102,8 +100,7 @@ export class Grants {
       const grant = await this.#post(body);
       const ttl = grant.ttl * 1000;
       const wanted = grant.refresh_after * 1000 + (Math.random() - 0.5) * 0.2 * ttl;
-      const fresh = Math.min(wanted, ttl - Math.min(LATEST_RENEWAL, ttl / 2));
-      const held = { grant, since, fresh, body };
+      const held = { grant, since, fresh: usedFor(wanted, ttl), body };
       // What is asked for may have changed meanwhile.
       if (this.#asking === own) [this.#held, this.#outage] = [held, undefined];
       return held;

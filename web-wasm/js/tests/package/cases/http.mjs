@@ -81,6 +81,16 @@ ours("http: a grant that servers refuse is not offered again", async ({ servers 
   await rejects(authenticator(undefined), "AuthorizationError", "no_credentials");
 });
 
+ours("http: a short grant is renewed while it is good for certain", async () => {
+  const grant = { jwt: "a.b.c", inbox_prefix: "_INBOX", servers: [], ttl: 6, refresh_after: 5 };
+  for (let times = 0; times < 30; times += 1) {
+    const fetch = () => Response.json(grant);
+    const { renewAfter } = await httpAuthenticator("/", { fetch })("nonce");
+    // Its six seconds may be five, and a second is for the next one to get there.
+    ok(renewAfter <= 4000, `it is used for ${renewAfter} ms`);
+  }
+});
+
 own("http: an API that refuses is asked once, and that is final", async (context) => {
   const { asked, fetch } = counting();
   const authenticator = guest(context.servers, { fetch, role: "backend" });
