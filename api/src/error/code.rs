@@ -86,6 +86,8 @@ pub enum Code {
     ObjectUnconfirmed,
     /// There is no room for another transfer.
     TooManyTransfers,
+    /// The caller has as many transfers on their way as one may.
+    TooManyOwnTransfers,
     /// There is no connection to NATS; nothing was sent.
     NatsUnavailable,
     /// A stream or bucket that the rights asked for rest on is not known to be right.
@@ -141,6 +143,7 @@ impl Code {
             Self::ObjectUnreadable => "object_unreadable",
             Self::ObjectUnconfirmed => "object_unconfirmed",
             Self::TooManyTransfers => "too_many_transfers",
+            Self::TooManyOwnTransfers => "too_many_own_transfers",
             Self::NatsUnavailable => "nats_unavailable",
             Self::JetstreamUnavailable => "jetstream_unavailable",
             Self::PublishUnconfirmed => "publish_unconfirmed",
@@ -181,7 +184,7 @@ impl Code {
             | Self::Banned
             | Self::RevokeNotAllowed => StatusCode::FORBIDDEN,
             Self::AuthenticationRequired | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited | Self::TooManyOwnTransfers => StatusCode::TOO_MANY_REQUESTS,
             Self::NatsUnavailable
             | Self::JetstreamUnavailable
             | Self::TooManyTransfers
@@ -208,6 +211,7 @@ impl Code {
             Self::NatsUnavailable
             | Self::JetstreamUnavailable
             | Self::TooManyTransfers
+            | Self::TooManyOwnTransfers
             | Self::IssuerUnavailable
             | Self::RevokeIncomplete => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,

@@ -31,6 +31,12 @@ impl From<OpenError> for Problem {
                 "As many objects are on their way as there is room for; try again.",
             )
             .caused_by(error),
+            OpenError::CallerBusy => Self::new(
+                Code::TooManyOwnTransfers,
+                "As many objects of this caller are on their way as may be; try again when one has \
+                 come.",
+            )
+            .caused_by(error),
         }
     }
 }
@@ -52,7 +58,10 @@ impl From<ReadError> for Problem {
             ReadError::JetStream(_) => {
                 Self::new(Code::JetstreamUnavailable, "The bucket does not answer; try again.")
             }
-            ReadError::Info(_) | ReadError::PieceMissing | ReadError::Assembly(_) => {
+            ReadError::Info(_)
+            | ReadError::PieceMissing
+            | ReadError::Assembly(_)
+            | ReadError::NotTaken => {
                 Self::new(Code::ObjectUnreadable, "The object is not what was stored.")
             }
         }

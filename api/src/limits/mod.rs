@@ -3,11 +3,13 @@
 //! Three counts bound it, since each alone can be got around: by address (whoever it is), by caller
 //! (wherever it comes from), by session (a client that asks again and again for the same key).
 
+mod caller;
 mod client_address;
 mod rate_limiter;
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
+pub use caller::Caller;
 pub use client_address::{AddressSource, ClientAddress};
 pub use rate_limiter::{RateLimiter, TooSoon};
 

@@ -24,6 +24,9 @@ pub enum OpenError {
     /// As much is going on as this process has room for.
     #[error("too many transfers are going on")]
     Busy,
+    /// As much is going on for this caller as may be for one.
+    #[error("too many transfers of this caller are going on")]
+    CallerBusy,
 }
 
 /// An object can't be read.
@@ -41,6 +44,9 @@ pub enum ReadError {
     /// The pieces are not what was stored.
     #[error("the pieces do not make up the object")]
     Assembly(#[from] AssemblyError),
+    /// Whoever it is for has not taken it for too long.
+    #[error("nobody takes the object")]
+    NotTaken,
 }
 
 /// A message is not known to be stored.

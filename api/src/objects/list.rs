@@ -4,9 +4,9 @@ use async_nats::StatusCode;
 use data_encoding::BASE64URL;
 use futures_util::StreamExt;
 use serde_json::json;
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::time::timeout;
 
-use super::{error::ReadError, meta::Meta, name::ObjectName, store::Store};
+use super::{error::ReadError, meta::Meta, name::ObjectName, places::Place, store::Store};
 use crate::streams::{JetStreamError, jetstream::DEADLINE};
 
 /// Infos asked for at once.
@@ -32,7 +32,7 @@ pub struct Page {
 impl Store {
     /// Up to `limit` of the objects that were stored after number `after` and are wanted. There may be
     /// fewer, or none, and more after them all the same. Objects with names that no [`ObjectName`] is
-    /// are left out. `_room` is held meanwhile.
+    /// are left out. `_place` is held meanwhile.
     ///
     /// # Errors
     /// [`ReadError::JetStream`].
@@ -44,7 +44,7 @@ impl Store {
         after: u64,
         limit: usize,
         wanted: impl Fn(&ObjectName) -> bool,
-        _room: OwnedSemaphorePermit,
+        _place: Place,
     ) -> Result<Page, ReadError> {
         let mut page = Page { objects: Vec::new(), next: None };
         let (mut last, mut looked_at) = (after, 0);

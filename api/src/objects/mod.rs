@@ -12,6 +12,7 @@
 //! | [`ObjectRights`], [`ObjectGrant`] | what a role may have, and what one caller |
 //! | [`Objects`], [`Store`] | the declared buckets, and one of them over one connection |
 //! | [`Meta`], [`Page`], [`NewObject`], [`Put`] | what is known, listed, put and stored |
+//! | [`Place`] | room for one caller to do one thing |
 //! | [`Preconditions`] | what must be so |
 //!
 //! The form of a bucket is ADR-20's, by the machines of `nats_proto::object_store`. async-nats's own
@@ -26,6 +27,7 @@ mod meta;
 mod name;
 mod owner;
 mod pattern;
+mod places;
 mod preconditions;
 mod rights;
 mod store;
@@ -37,6 +39,7 @@ pub use meta::Meta;
 pub use name::{ObjectName, ObjectNameError};
 pub use owner::Owner;
 pub use pattern::{ObjectPattern, PatternError};
+pub use places::Place;
 pub use preconditions::{Preconditions, Tags};
 pub use rights::{Action, ObjectGrant, ObjectRights};
 pub use store::{Objects, Store, Work};

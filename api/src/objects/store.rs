@@ -7,16 +7,17 @@ use bytes::Bytes;
 use nats_proto::object_store::{Bucket, Layout};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
-};
+use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use super::error::{OpenError, StoreError};
+use super::{
+    error::{OpenError, StoreError},
+    places::{Place, Places},
+};
 use crate::{
     causes::Causes,
+    limits::Caller,
     publish::{Connection, stored},
     streams::{
         DeclaredStream, JetStreamError, Kind, Streams,
@@ -48,9 +49,9 @@ struct Inner {
     connection: Connection,
     streams: Streams,
     metrics: Metrics,
-    uploads: Arc<Semaphore>,
-    downloads: Arc<Semaphore>,
-    lists: Arc<Semaphore>,
+    uploads: Arc<Places>,
+    downloads: Arc<Places>,
+    lists: Arc<Places>,
     patience: Duration,
     sweeps: TaskTracker,
     stop: CancellationToken,
@@ -75,8 +76,8 @@ pub enum Work {
 }
 
 impl Objects {
-    /// The object buckets among these streams. A piece of an object that is put may take `patience` to
-    /// come: what comes in drops holds its place no longer. What is left over of objects that did not
+    /// The object buckets among these streams. A piece of an object may take `patience` to come or to be
+    /// taken: what comes or goes in drops holds its place no longer. What is left over of objects that did not
     /// come whole is taken away until `stop` is cancelled.
     #[must_use]
     pub fn new(
@@ -88,15 +89,14 @@ impl Objects {
         stop: CancellationToken,
     ) -> Self {
         let buckets = declared.iter().filter_map(DeclaredBucket::of).collect();
-        let room = |places| Arc::new(Semaphore::new(places));
         Self(Arc::new(Inner {
             buckets,
             connection,
             streams,
             metrics,
-            uploads: room(MAX_UPLOADS),
-            downloads: room(MAX_DOWNLOADS),
-            lists: room(MAX_LISTS),
+            uploads: Places::new(MAX_UPLOADS),
+            downloads: Places::new(MAX_DOWNLOADS),
+            lists: Places::new(MAX_LISTS),
             patience,
             sweeps: TaskTracker::new(),
             stop,
@@ -114,17 +114,19 @@ impl Objects {
             .find(|subject| !self.0.connection.may_publish(subject))
     }
 
-    /// Room to do this, until it is dropped.
+    /// Room for this caller to do this, until it is dropped.
     ///
     /// # Errors
-    /// [`OpenError::Busy`] if there is none.
-    pub fn admit(&self, work: Work) -> Result<OwnedSemaphorePermit, OpenError> {
+    /// * [`OpenError::Busy`]: there is none.
+    /// * [`OpenError::CallerBusy`]: there is none for this caller, who has a quarter of it already. Back
+    ///   ends may have all of it.
+    pub fn admit(&self, work: Work, caller: Caller) -> Result<Place, OpenError> {
         let places = match work {
             Work::Upload => &self.0.uploads,
             Work::Download => &self.0.downloads,
             Work::List => &self.0.lists,
         };
-        Arc::clone(places).try_acquire_owned().map_err(|_| OpenError::Busy)
+        places.take(caller)
     }
 
     /// A bucket, to be worked with over the connection that there is.
@@ -185,7 +187,7 @@ impl Store {
         self.declared().max_object_bytes
     }
 
-    /// How long a piece may take to come.
+    /// How long a piece may take to come or to be taken.
     pub(super) fn patience(&self) -> Duration {
         self.objects.0.patience
     }

@@ -20,6 +20,7 @@ use crate::{
     auth::Identity,
     clock::unix_now,
     error::{Code, Problem, object_not_found},
+    limits::Caller,
     middleware::body_limit::OBJECTS,
     mint::RolePolicy,
     objects::{Action, Meta, NewObject, ObjectGrant, ObjectName, Objects, PutError, Work},
@@ -125,6 +126,7 @@ impl<'a> Asked<'a> {
 /// * 403 `role_not_allowed`, 400 `invalid_channel`, 403 `channel_not_allowed`, 422
 ///   `credential_too_large`: as `POST /v1/credentials` would answer.
 /// * 404 `object_not_found`: there is no such bucket, or the role reads nothing of it.
+/// * 429 `too_many_own_transfers`: the caller has as many on their way as one may.
 /// * 503 `too_many_transfers`, `nats_unavailable`, `jetstream_unavailable`.
 #[utoipa::path(
     get,
@@ -133,7 +135,7 @@ impl<'a> Asked<'a> {
     responses((status = 200, description = "Objects", body = ObjectList))
 )]
 pub async fn list_objects(
-    identity: Identity,
+    (identity, caller): (Identity, Caller),
     State(issuer): State<Issuer>,
     State(revoker): State<Revoker>,
     State(objects): State<Objects>,
@@ -143,9 +145,9 @@ pub async fn list_objects(
     let grant = asked.grant.as_ref().filter(|grant| grant.reads_anything());
     let grant = grant.ok_or_else(object_not_found)?;
     let store = objects.open(asked.bucket)?;
-    let room = objects.admit(Work::List)?;
+    let place = objects.admit(Work::List, caller)?;
     let after = asked.query.after.unwrap_or(0);
-    let page = store.list(after, PAGE, |name| grant.allows(Action::Read, name), room).await?;
+    let page = store.list(after, PAGE, |name| grant.allows(Action::Read, name), place).await?;
     let list = ObjectList {
         bucket: asked.bucket.to_owned(),
         owner: grant.owner().map(ToString::to_string),
@@ -179,7 +181,7 @@ pub async fn list_objects(
     )
 )]
 pub async fn get_object(
-    identity: Identity,
+    (identity, caller): (Identity, Caller),
     State(issuer): State<Issuer>,
     State(revoker): State<Revoker>,
     State(objects): State<Objects>,
@@ -205,10 +207,10 @@ pub async fn get_object(
     if method == Method::HEAD {
         return Ok((headers, Body::empty()).into_response());
     }
-    let room = objects.admit(Work::Download)?;
+    let place = objects.admit(Work::Download, caller)?;
     let role = &asked.policy.role.name;
     info!(?identity, %role, bucket = asked.bucket, bytes = meta.size(), "gives an object");
-    Ok((headers, Body::from_stream(store.read(&meta, room))).into_response())
+    Ok((headers, Body::from_stream(store.read(&meta, place))).into_response())
 }
 
 /// Stores an object, whole or not at all, in the place of what was there before. `If-None-Match: *`
@@ -243,7 +245,7 @@ pub async fn get_object(
     )
 )]
 pub async fn put_object(
-    identity: Identity,
+    (identity, caller): (Identity, Caller),
     State(issuer): State<Issuer>,
     State(revoker): State<Revoker>,
     State(objects): State<Objects>,
@@ -267,7 +269,7 @@ pub async fn put_object(
         content_type: headers.get(header::CONTENT_TYPE).and_then(media_type),
         preconditions: preconditions(&headers)?,
     };
-    let _room = objects.admit(Work::Upload)?;
+    let _place = objects.admit(Work::Upload, caller)?;
     let put = store.put(new, body.into_data_stream()).await?;
     let role = &asked.policy.role.name;
     info!(?identity, %role, bucket = asked.bucket, bytes = put.size, "stored an object");

@@ -24,6 +24,7 @@ mod objects;
 mod objects_break_out;
 mod objects_interop;
 mod objects_large;
+mod objects_share;
 mod openapi;
 mod outage;
 mod page;

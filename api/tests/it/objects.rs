@@ -281,10 +281,20 @@ async fn a_list_comes_in_pages_and_shows_what_can_be_read() {
 
 /// Sends the head of a PUT and what comes of its body, and hangs up.
 async fn put_in_part(files: &Files, path: &str, head: &str, body: &[u8]) -> TcpStream {
+    put_in_part_by(&files.back_end, files, path, head, body).await
+}
+
+/// The same by somebody else.
+pub(crate) async fn put_in_part_by(
+    bearer: &str,
+    files: &Files,
+    path: &str,
+    head: &str,
+    body: &[u8],
+) -> TcpStream {
     let mut stream = TcpStream::connect(files.api.address).await.unwrap();
     let head = format!(
-        "PUT /v1/objects/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{head}\r\n\r\n",
-        files.back_end
+        "PUT /v1/objects/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\n{head}\r\n\r\n",
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
