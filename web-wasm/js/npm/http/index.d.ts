@@ -50,7 +50,22 @@ export type HttpAuthenticator = Authenticator & {
   grant(): Promise<Grant>;
   /** The public part of the key, `U…`: the name of the user. */
   publicKey(): Promise<string>;
+  /** Where the secret part of the key is. */
+  custody(): Promise<Custody>;
 };
+
+/**
+ * Where the secret part of a key is: in the browser, which keeps it over reloads (`kept`) or until the page
+ * is left (`session`), where no script can read it; or in the page's memory until then (`memory`).
+ */
+export type Custody = "kept" | "session" | "memory";
+
+/**
+ * Has the browser forget the key that it keeps under this name, as when the visitor leaves for good. The
+ * next authenticator with the name makes another; one that is there already goes on with the former.
+ * Resolves to whether the browser did; never rejects. It is `PageKey::forget` in Rust.
+ */
+export function forgetKey(name: string): Promise<boolean>;
 
 /**
  * Why an API granted nothing: `credentials_refused` (401 or 403; asking again will not help),

@@ -1,6 +1,8 @@
 import { makeError } from "../errors.js";
 import { Grants } from "./grants.js";
 
+export { forgetKey } from "./page_key.js";
+
 /** The options, and of which types each may be. */
 const KNOWN = new Map([
   ["key", ["string"]],
@@ -23,6 +25,7 @@ export function httpAuthenticator(endpoint, options = {}) {
       return grant;
     },
     publicKey: async () => (await grants.key()).name,
+    custody: async () => (await grants.key()).custody,
   });
 }
 

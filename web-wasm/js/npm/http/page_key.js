@@ -12,7 +12,9 @@ const encoder = new TextEncoder();
  * visit if it has a name; one that is gone with the page; one in WASM's memory.
  */
 export async function openKey(name) {
-  for (const find of name === undefined ? [generate] : [() => keep(name), generate]) {
+  const session = ["session", generate];
+  const ways = name === undefined ? [session] : [["kept", () => keep(name)], session];
+  for (const [custody, find] of ways) {
     try {
       const { publicKey, privateKey } = await find();
       const raw = await crypto.subtle.exportKey("raw", publicKey);
@@ -20,7 +22,7 @@ export async function openKey(name) {
         base64url(
           new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, encoder.encode(nonce))),
         );
-      return { name: publicNkey(new Uint8Array(raw)), sign };
+      return { name: publicNkey(new Uint8Array(raw)), sign, custody };
     } catch {
       // The next best.
     }
@@ -28,7 +30,7 @@ export async function openKey(name) {
   const seed = seedNkey(crypto.getRandomValues(new Uint8Array(32)));
   await init();
   const sign = async (nonce) => (await signNonce(seed, nonce)).sig;
-  return { name: (await signNonce(seed, "")).nkey, sign };
+  return { name: (await signNonce(seed, "")).nkey, sign, custody: "memory" };
 }
 
 const generate = () => crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
@@ -39,28 +41,50 @@ const settled = (request) =>
     request.onerror = () => reject(request.error);
   });
 
-/** The key that the browser keeps; if it keeps none, a new one from now on. */
-async function keep(name) {
+/** Does something with the database. */
+async function within(use) {
   const opening = indexedDB.open(DATABASE, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
   const database = await settled(opening);
   try {
+    return await use(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** Changes the store: what the change comes to, once it is there to stay. */
+async function changed(database, change) {
+  const transaction = database.transaction(STORE, "readwrite");
+  const done = new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = reject;
+  });
+  const [result] = await Promise.all([change(transaction.objectStore(STORE)), done]);
+  return result;
+}
+
+/** The key that the browser keeps; if it keeps none, a new one from now on. */
+const keep = (name) =>
+  within(async (database) => {
     const kept = await settled(database.transaction(STORE).objectStore(STORE).get(name));
     if (kept !== undefined) return kept;
     // Made before the transaction, which ends by itself when it has nothing to do.
     const pair = await generate();
-    const transaction = database.transaction(STORE, "readwrite");
-    const done = new Promise((resolve, reject) => {
-      transaction.oncomplete = resolve;
-      transaction.onabort = reject;
+    return changed(database, async (store) => {
+      // Another tab may have been faster; then its key is the one.
+      const theirs = await settled(store.get(name));
+      if (theirs === undefined) store.put(pair, name);
+      return theirs ?? pair;
     });
-    const store = transaction.objectStore(STORE);
-    // Another tab may have been faster; then its key is the one.
-    const theirs = await settled(store.get(name));
-    if (theirs === undefined) store.put(pair, name);
-    await done;
-    return theirs ?? pair;
-  } finally {
-    database.close();
+  });
+
+/** Has the browser forget the key of this name; says whether it did. */
+export async function forgetKey(name) {
+  try {
+    await within((database) => changed(database, (store) => settled(store.delete(name))));
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -29,6 +29,7 @@ import {
   type Grant,
   type HttpAuthenticatorOptions,
   type HttpCredentialsError,
+  forgetKey,
   httpAuthenticator,
 } from "web-wasm-js/http";
 import { sharedConnect } from "web-wasm-js/shared";
@@ -69,6 +70,9 @@ async function renewing(): Promise<NatsConnection> {
     fetch: (endpoint, request) => fetch(endpoint, { ...request, mode: "cors" }),
   };
   const authenticator = httpAuthenticator("/v1/credentials", options);
+  const custody: "kept" | "session" | "memory" = await authenticator.custody();
+  const forgotten: boolean = await forgetKey("visitor");
+  console.log(custody, forgotten);
   const grant: Grant = await authenticator.grant();
   await httpAuthenticator(new URL("https://api.example.com/v1/credentials")).grant().catch((error) => {
     const { code, status, reason, retryAfter }: HttpCredentialsError = error;

@@ -1,5 +1,5 @@
 // Credentials that an API grants for a key of the page.
-import { httpAuthenticator } from "web-wasm-js/http";
+import { forgetKey, httpAuthenticator } from "web-wasm-js/http";
 import { connectGuest, guest, listening, playground, underLoad } from "../credentials.mjs";
 import { equal, ok, ours, own, rejects, same_json, soon, throws, until } from "../harness.mjs";
 import { both, event, seen, subscribe } from "../sharing.mjs";
@@ -203,6 +203,7 @@ ours("http: the browser keeps a key by its name, and no script can read it", asy
     Array.from({ length: 8 }, () => guest(servers, { key: `${subject}.raced` }).publicKey()),
   );
   equal(new Set(raced).size, 1);
+  same_json([await key.custody(), await guest(servers).custody()], ["kept", "session"]);
   // Where the client in Rust keeps its keys.
   const settled = (request) => new Promise((resolve) => {
     request.onsuccess = () => resolve(request.result);
@@ -217,12 +218,36 @@ ours("http: the browser keeps a key by its name, and no script can read it", asy
   }
 });
 
+own("http: a key that is forgotten is another the next time, and goes on where it is", async (context) => {
+  const { servers, subject } = context;
+  const former = guest(servers, { key: subject });
+  const name = await former.publicKey();
+  equal(await forgetKey(subject), true);
+  equal(await forgetKey(`${subject}.none`), true);
+  const next = guest(servers, { key: subject });
+  ok((await next.publicKey()) !== name);
+  equal(await guest(servers, { key: subject }).publicKey(), await next.publicKey());
+  await (await connectGuest(context, former)).flush();
+
+  const { open } = IDBFactory.prototype;
+  IDBFactory.prototype.open = () => {
+    throw new DOMException("not here", "SecurityError");
+  };
+  try {
+    equal(await forgetKey(subject), false);
+    equal(await guest(servers, { key: subject }).custody(), "session");
+  } finally {
+    IDBFactory.prototype.open = open;
+  }
+});
+
 ours("http: where the browser makes no such keys there is one in memory", async (context) => {
   crypto.subtle.generateKey = () => Promise.reject(new Error("no such algorithm"));
   try {
     const authenticator = guest(context.servers, { key: context.subject });
     const nc = await connectGuest(context, authenticator);
     ok(/^U[A-Z2-7]{55}$/.test(await authenticator.publicKey()));
+    equal(await authenticator.custody(), "memory");
     await nc.flush();
   } finally {
     delete crypto.subtle.generateKey;
