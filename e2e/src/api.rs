@@ -9,7 +9,7 @@ use crate::setup::edited;
 use crate::{Error, Log, NatsServer, Process, Setup, eventually, ports, tree};
 
 /// How long the API may take until it answers, and a command of its program until it ends.
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The variable that says where the page is.
 const PAGE: &str = "API_PAGE_DIR";
@@ -147,7 +147,7 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// [`Error::Spawn`]; [`Error::Timeout`] if it does not end within twenty seconds. That it
+    /// [`Error::Spawn`]; [`Error::Timeout`] if it does not end within a minute. That it
     /// fails is an answer.
     ///
     /// # Cancel safety

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{Error, Log, Process, eventually, ports, tree};
 
 /// How long a nats-server may take until it answers.
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long one may take that closes its clients one after the other.
 const GONE_WITHIN: Duration = Duration::from_secs(120);
@@ -94,7 +94,7 @@ impl NatsServer {
     /// # Errors
     ///
     /// [`Error::Io`] if the system refuses; [`Error::Timeout`] if the server has not done it within
-    /// twenty seconds.
+    /// a minute.
     ///
     /// # Cancel safety
     ///

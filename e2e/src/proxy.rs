@@ -9,7 +9,7 @@ use crate::setup::edited;
 use crate::{Error, Process, Stack, eventually, ports, tree};
 
 /// How long nginx may take until it listens.
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// An nginx on `deploy/proxy/nginx.conf` in front of a [`Stack`], on a port of its own: the page is at
 /// 127.0.0.1, nats-server at `localhost`, so that one port is two sites.
