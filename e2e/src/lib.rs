@@ -8,6 +8,7 @@
 mod api;
 mod browser;
 mod cluster;
+mod demo;
 mod error;
 mod leaf;
 mod log;
@@ -26,6 +27,7 @@ mod wire_cutter;
 pub use api::{Api, Ran};
 pub use browser::Browser;
 pub use cluster::Cluster;
+pub use demo::Demo;
 pub use error::Error;
 pub use leaf::{Leaf, LeafOfCluster};
 pub use log::Log;
