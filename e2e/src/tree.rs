@@ -33,10 +33,16 @@ fn built(folder: PathBuf) -> Result<PathBuf, PathBuf> {
     if index.is_file() { Ok(folder) } else { Err(index) }
 }
 
+/// Says where the API's program is, to a test program that another one has started.
+pub(crate) const API_PROGRAM: &str = "E2E_API_PROGRAM";
+
 /// The API's program, built on first use beside the test that is running.
 pub(crate) async fn api_program() -> Result<&'static Path, Error> {
     static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
     let build = async || {
+        if let Some(program) = env::var_os(API_PROGRAM) {
+            return Ok(program.into());
+        }
         let target = target_dir()?;
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = builder(cargo);
