@@ -3,6 +3,9 @@
 # with `demo.sh tls`, or three of them on nats-conf/cluster with `demo.sh cluster`, and the API, which
 # serves the page. The API is built in the dev profile, the quickest to build; what travels to the browser
 # is optimised all the same.
+#
+# DEMO_DIR=DIR  keeps keys, configuration and logs in that folder, and leaves nats-conf/generated alone
+# DEMO_PORT=N   with a DEMO_DIR: the page is at port N, and what else listens at the ports after it
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -24,15 +27,30 @@ case $kind in
   *) die "there is no such demo: $1" ;;
 esac
 
-logs=$target_dir/demo
-generated=nats-conf/generated
+if [[ -n ${DEMO_DIR:-} ]]; then
+  mkdir -p "$DEMO_DIR"
+  place=$(cd -- "$DEMO_DIR" && pwd)
+  conf=$place/nats-conf logs=$place/logs
+else
+  conf=nats-conf logs=$target_dir/demo
+fi
+generated=$conf/generated
+if [[ -n ${DEMO_PORT:-} ]]; then
+  # Keys are kept with the ports that they were made for.
+  [[ -n ${DEMO_DIR:-} ]] || die "DEMO_PORT needs a DEMO_DIR, for keys of its own"
+  page=$DEMO_PORT
+  client=$((page + 1)) websocket=$((page + 4)) monitor=$((page + 7)) routes=$((page + 10))
+else
+  page=3000 client=4222 websocket=5000 monitor=8222 routes=6222
+fi
 nats_pids=()
 api_pid=
 
 # shellcheck disable=SC2317 # reached by the trap
 stop() {
   local pid deadline
-  for pid in $api_pid "${nats_pids[@]}"; do
+  # All that was started, be it noted yet or not.
+  for pid in $api_pid $(jobs -p); do
     kill -TERM "$pid" 2>/dev/null || continue
     deadline=$((SECONDS + 10))
     while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do
@@ -58,20 +76,27 @@ check_port() {
 }
 
 for index in "${!nodes[@]}"; do
-  check_port $((4222 + index)) "nats-server (clients)"
-  check_port $((5000 + index)) "nats-server (websocket)"
-  check_port $((8222 + index)) "nats-server (monitoring)"
-  [[ $kind != cluster ]] || check_port $((6222 + index)) "nats-server (routes)"
+  check_port $((client + index)) "nats-server (clients)"
+  check_port $((websocket + index)) "nats-server (websocket)"
+  check_port $((monitor + index)) "nats-server (monitoring)"
+  [[ $kind != cluster ]] || check_port $((routes + index)) "nats-server (routes)"
 done
-check_port 3000 "the API"
+check_port "$page" "the API"
 
 tools/setup.sh demo
 tools/page.sh
 cargo build --package api
 api=$target_dir/debug/api
-[[ -d $generated ]] || "$api" init --dir "$generated"
+[[ -z ${DEMO_DIR:-} ]] || copy_nats_conf "$conf"
+origins=(--allowed-origin "http://localhost:$page" --allowed-origin "http://127.0.0.1:$page")
+# On loopback, where the API is, too.
+[[ -d $generated ]] || "$api" init --dir "$generated" "${origins[@]}" \
+  --client-listen "127.0.0.1:$client" --websocket-listen "127.0.0.1:$websocket" \
+  --monitor-listen "127.0.0.1:$monitor"
 if [[ $kind == cluster && ! -d $generated/nodes ]]; then
-  "$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated"
+  "$api" nodes add "${nodes[@]/%/=127.0.0.1}" --dir "$generated" "${origins[@]}" \
+    --client-port "$client" --websocket-port "$websocket" \
+    --monitor-port "$monitor" --cluster-port "$routes"
 fi
 if [[ $kind == tls && ! -d $generated/tls/single ]]; then
   "$api" tls add localhost 127.0.0.1 --dir "$generated"
@@ -92,19 +117,19 @@ client_urls=()
 websocket_urls=()
 for index in "${!nodes[@]}"; do
   node=${nodes[index]}
-  conf=nats-conf/$node.conf
-  [[ $kind != cluster ]] || conf=nats-conf/cluster/$node.conf
-  launch "$logs/$node.log" nats-server -c "$conf"
+  node_conf=$conf/$node.conf
+  [[ $kind != cluster ]] || node_conf=$conf/cluster/$node.conf
+  launch "$logs/$node.log" nats-server -c "$node_conf"
   nats_pids+=("$!")
-  client_urls+=("$nats_scheme://127.0.0.1:$((4222 + index))")
-  websocket_urls+=("$websocket_scheme://$host:$((5000 + index))")
+  client_urls+=("$nats_scheme://127.0.0.1:$((client + index))")
+  websocket_urls+=("$websocket_scheme://$host:$((websocket + index))")
 done
 for index in "${!nodes[@]}"; do
   # The nodes of a cluster are healthy when they have found each other.
-  wait_for 30 "${nats_pids[index]}" answers_200 127.0.0.1 $((8222 + index)) /healthz ||
+  wait_for 30 "${nats_pids[index]}" answers_200 127.0.0.1 $((monitor + index)) /healthz ||
     gave_up "nats-server did not start" "$logs/${nodes[index]}.log"
 done
-export API_NATS_URL API_WEBSOCKET_URLS
+export API_NATS_URL API_WEBSOCKET_URLS API_LISTEN=127.0.0.1:$page API_KEYS_DIR=$generated
 API_NATS_URL=$(IFS=, && echo "${client_urls[*]}")
 API_WEBSOCKET_URLS=$(IFS=, && echo "${websocket_urls[*]}")
 if [[ $kind == tls ]]; then
@@ -113,26 +138,26 @@ if [[ $kind == tls ]]; then
 fi
 launch "$logs/api.log" "$api" serve
 api_pid=$!
-wait_for 20 "$api_pid" answers_200 127.0.0.1 3000 /readyz ||
+wait_for 20 "$api_pid" answers_200 127.0.0.1 "$page" /readyz ||
   gave_up "the API did not start" "$logs/api.log"
 
 if [[ $kind == tls ]]; then
   trust="
-  Your browser has to trust this authority first, or to be told of it at https://localhost:5000:
+  Your browser has to trust this authority first, or to be told of it at https://localhost:$websocket:
 
-    $root/$generated/tls/ca.pem
+    $(cd -- "$generated/tls" && pwd)/ca.pem
 "
 else
   trust=
 fi
 cat <<END
 
-  The page:  http://localhost:3000
+  The page:  http://localhost:$page
 
   Open it in two tabs and click 'Call API' in one: the line comes up in both.
   Or from another terminal:
 
-    curl -X POST localhost:3000/ping
+    curl -X POST localhost:$page/ping
 $trust
 $(for index in "${!nats_pids[@]}"; do
   printf '  nats-server %s: %s, process %s\n' \

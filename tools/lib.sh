@@ -164,6 +164,6 @@ start_nats_server() {
 
 # copy_nats_conf DIR: nats-conf as a fresh checkout has it, without what was generated.
 copy_nats_conf() {
-  mkdir "$1"
+  mkdir -p "$1"
   tar --exclude ./generated -C "$root/nats-conf" -cf - . | tar -xf - -C "$1"
 }

@@ -240,6 +240,18 @@ setup_nginx() {
   have "nginx $(version_of sh -c 'nginx -v 2>&1')"
 }
 
+# ip joins the network namespaces in which an end-to-end test has the nodes of a cluster. Whether they may
+# be made shows only there.
+setup_ip() {
+  [[ $(uname) == Linux ]] || return 0
+  local path=$PATH:/usr/sbin:/sbin
+  if ! PATH=$path command -v ip >/dev/null; then
+    install "ip: Debian's"
+    apt_install iproute2
+  fi
+  have "$(PATH=$path ip -V)"
+}
+
 setup_demo() {
   setup_rust
   setup_wasm
@@ -262,6 +274,7 @@ case ${1:-} in
     setup_shellcheck
     setup_valgrind
     setup_nginx
+    setup_ip
     ;;
   *) die "usage: setup.sh demo|examples|test" ;;
 esac

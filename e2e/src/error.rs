@@ -32,6 +32,12 @@ pub enum Error {
         /// How it ended.
         status: ExitStatus,
     },
+    /// The system lets nobody make network namespaces here, and the environment says that it must.
+    #[error("no machine room can be made here: {reason}")]
+    NoMachineRoom {
+        /// What the system says.
+        reason: String,
+    },
     /// The page has not been built.
     #[error("{} is missing: run `just page` first", .0.display())]
     NoPage(PathBuf),

@@ -271,7 +271,7 @@ impl NatsServer {
 }
 
 /// The checkout's own nats-server, if it has one, else the one on the search path.
-fn nats_server_program() -> PathBuf {
+pub(crate) fn nats_server_program() -> PathBuf {
     let own = tree::root().join(".tools/nats/bin/nats-server");
     if own.exists() { own } else { Path::new("nats-server").to_owned() }
 }

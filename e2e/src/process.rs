@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -38,14 +38,33 @@ impl Process {
     ///
     /// Those of [`Process::start`].
     pub fn logging(name: &'static str, command: &mut Command, log: &Log) -> Result<Self, Error> {
+        Self::spawn(name, command.stdin(Stdio::null()), log)
+    }
+
+    /// [`Process::logging`], with a standard input in which nothing is written by itself, and which ends
+    /// when this process does, be it killed: what reads it to its end need not outlive this process either.
+    pub(crate) fn leashed(
+        name: &'static str,
+        command: &mut Command,
+        log: &Log,
+    ) -> Result<Self, Error> {
+        Self::spawn(name, command.stdin(Stdio::piped()), log)
+    }
+
+    fn spawn(name: &'static str, command: &mut Command, log: &Log) -> Result<Self, Error> {
         let mut child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| Error::Spawn { name, source })?;
         let relays = [relay(name, child.stdout.take(), log), relay(name, child.stderr.take(), log)];
         Ok(Self { name, child, relays: relays.into_iter().flatten().collect() })
+    }
+
+    /// Types into the standard input of a process that was started [`leashed`](Self::leashed).
+    pub(crate) fn type_in(&mut self, keys: &[u8]) -> Result<(), Error> {
+        let typed = self.child.stdin.as_mut().map_or(Ok(()), |stdin| stdin.write_all(keys));
+        typed.map_err(Error::io(format!("type into {}", self.name)))
     }
 
     /// The number of the process.

@@ -1,7 +1,7 @@
 //! Where things are in the source tree and what has been built from it.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,24 +33,43 @@ fn built(folder: PathBuf) -> Result<PathBuf, PathBuf> {
     if index.is_file() { Ok(folder) } else { Err(index) }
 }
 
+/// Says where the API's program is, to a test program that another one has started.
+pub(crate) const API_PROGRAM: &str = "E2E_API_PROGRAM";
+
 /// The API's program, built on first use beside the test that is running.
 pub(crate) async fn api_program() -> Result<&'static Path, Error> {
     static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
     let build = async || {
+        if let Some(program) = env::var_os(API_PROGRAM) {
+            return Ok(program.into());
+        }
         let target = target_dir()?;
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        // What cargo tells the test about its package, ring's build script would take for a change.
-        let package = |name: &OsString| name.as_encoded_bytes().starts_with(b"CARGO_PKG_");
-        for name in env::vars_os().map(|(name, _)| name).filter(package) {
-            build.env_remove(name);
-        }
-        build.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
+        let mut build = builder(cargo);
         build.args(["build", "--quiet", "--package", "api", "--target-dir"]).arg(&target);
         run("cargo", "building the API", build.current_dir(root())).await?;
         Ok(target.join("debug/api"))
     };
     PROGRAM.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
+/// A command that may build something by cargo.
+fn builder(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    // What cargo tells the test about its package, ring's build script would take for a change.
+    let package = |name: &OsString| name.as_encoded_bytes().starts_with(b"CARGO_PKG_");
+    for name in env::vars_os().map(|(name, _)| name).filter(package) {
+        command.env_remove(name);
+    }
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
+    command
+}
+
+/// A command of the source tree's root that builds what it needs where the tests have been built.
+pub(crate) fn script(program: impl AsRef<OsStr>) -> Result<Command, Error> {
+    let mut command = builder(program);
+    command.env("CARGO_TARGET_DIR", target_dir()?).current_dir(root());
+    Ok(command)
 }
 
 /// The page of `e2e/pages/session`, and the client for JavaScript beside it, built on first use.

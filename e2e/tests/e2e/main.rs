@@ -6,6 +6,7 @@ mod accessibility;
 mod chaos;
 mod cluster;
 mod console;
+mod demo;
 mod leaf;
 mod outages;
 mod outbox;
