@@ -11,7 +11,8 @@ page=dist/page
 next=dist/page.next.$$
 stamp=dist/page.stamp
 
-tools/wasm-cargo build --package web-wasm-page --lib --profile wasm-page
+# One crate type alone: beside the rlib that the tests link, cargo leaves out link-time optimisation.
+tools/wasm-cargo rustc --package web-wasm-page --lib --crate-type cdylib --profile wasm-page
 module=$target_dir/wasm/$wasm_target/wasm-page/web_wasm_page.wasm
 
 if command -v node >/dev/null; then
@@ -70,7 +71,7 @@ mv "$next" "$page"
 printf '%s\n' "$made_of" >"$stamp"
 
 # What a visitor downloads, in all.
-readonly budget=250000
+readonly budget=236000
 total=0
 for file in "$page"/*.html "$page"/assets/*.{wasm,js,css,svg}; do
   size() { wc -c <"$1" | tr -d ' '; }
