@@ -22,7 +22,7 @@ ed25519=$target_dir/wasm/$wasm_target/wasm-release/${glue}_ed25519.wasm
 
 made_of=$(
   wasm-bindgen --version
-  cksum "$module" "$ed25519" tools/package.sh "$source"/src/*.js LICENSE-*
+  cksum "$module" "$ed25519" tools/package.sh tools/short-names.mjs "$source"/src/*.js LICENSE-*
   find "$source/npm" -type f -exec cksum {} + | sort
 )
 if [[ -d $package && -f $stamp && $(<"$stamp") == "$made_of" ]]; then
@@ -40,6 +40,8 @@ wasm-bindgen "$ed25519" --target web --no-typescript --remove-name-section \
 rm -rf "$next/snippets"
 sed -i -E "s|\./snippets/$name-[0-9a-f]+/src/|./|g" "$next/$glue.js"
 ! grep -q snippets "$next/$glue.js" || die "the glue imports from a place that is not known"
+node tools/short-names.mjs "$next/${glue}_bg.wasm" "$next/$glue.js"
+node tools/short-names.mjs "$next/ed25519/ed25519_bg.wasm" "$next/ed25519/ed25519.js"
 cp -R "$source"/src/*.js "$source"/npm/* LICENSE-APACHE LICENSE-MIT "$next/"
 
 version=$(sed -nE 's/^version *= *"(.*)"/\1/p' Cargo.toml | head -n 1)

@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod gap;
 mod handover;
+mod in_order;
 mod input;
 mod keepalive;
 mod link;

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::RequestId;
+use super::in_order::in_order;
 use crate::nuid::write_base62;
 use crate::subject::Subject;
 use crate::time::Instant;
@@ -147,9 +148,8 @@ impl Requests {
 
     fn take(&mut self, which: impl Fn(&Waiting) -> bool) -> Vec<Ended> {
         let taken = self.waiting.iter().filter(|(_, waiting)| which(waiting));
-        let mut taken: Vec<RequestId> = taken.map(|(&id, _)| RequestId(id)).collect();
-        taken.sort_unstable();
-        taken.into_iter().filter_map(|id| self.end(id)).collect()
+        let taken = in_order(taken.map(|(&id, _)| id));
+        taken.into_iter().filter_map(|id| self.end(RequestId(id))).collect()
     }
 
     /// When the next request runs out of time.

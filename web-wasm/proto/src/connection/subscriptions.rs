@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::in_order::in_order;
 use crate::codec::encode;
 use crate::subject::Subject;
 
@@ -116,8 +117,7 @@ impl Subscriptions {
         let refused = self.by_sid.iter().filter(|(_, subscription)| {
             subscription.subject == *subject && subscription.queue_group.as_deref() == queue_group
         });
-        let mut sids: Vec<u64> = refused.map(|(&sid, _)| sid).collect();
-        sids.sort_unstable();
+        let sids = in_order(refused.map(|(&sid, _)| sid));
         for sid in &sids {
             self.by_sid.remove(sid);
         }
@@ -126,9 +126,7 @@ impl Subscriptions {
 
     /// Every id, oldest first.
     pub(super) fn sids(&self) -> Vec<u64> {
-        let mut sids: Vec<u64> = self.by_sid.keys().copied().collect();
-        sids.sort_unstable();
-        sids
+        in_order(self.by_sid.keys().copied())
     }
 
     /// Every id but those that were given up, oldest first.
