@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -6,17 +6,33 @@ use tokio::fs;
 use tokio::net::TcpStream;
 
 use crate::setup::edited;
-use crate::{Error, Process, Stack, eventually, ports, tree};
+use crate::{Error, NatsServer, Process, Stack, eventually, ports, tree};
 
 /// How long nginx may take until it listens.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long what is silent stays open, as it is shipped.
+const IDLE: &str = "75s";
+
 /// An nginx on `deploy/proxy/nginx.conf` in front of a [`Stack`], on a port of its own: the page is at
-/// 127.0.0.1, nats-server at `localhost`, so that one port is two sites.
+/// 127.0.0.1, nats-server at `localhost`, so that one port is two sites. Or in front of a nats-server
+/// alone.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
     process: Option<Process>,
+}
+
+/// What nginx stands in front of, and with what.
+struct Front {
+    /// Where its files go.
+    folder: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+    /// The API, as `host:port`.
+    api: String,
+    /// nats-server's websocket listener, as `host:port`.
+    websocket: String,
 }
 
 impl Proxy {
@@ -42,42 +58,74 @@ impl Proxy {
     ///
     /// Dropping the future ends the nginx it was starting.
     pub async fn start(&mut self, stack: &Stack, idle: &str) -> Result<(), Error> {
+        let certificate = stack.api.keys().join("tls/single");
+        let front = Front {
+            folder: stack.api.keys().join("nginx"),
+            certificate: certificate.join("server.pem"),
+            key: certificate.join("server.key"),
+            api: stack.api.url("").trim_start_matches("http://").to_owned(),
+            websocket: stack.nats.websocket_address(),
+        };
+        self.launch(&front, idle).await
+    }
+
+    /// Starts nginx in front of a nats-server without an API, with a certificate for `localhost` of its
+    /// own, and waits until it listens. Its files are in `folder`, the certificate as `nginx.pem`, the
+    /// key as `nginx.key`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Proxy::start`]; [`Error::Io`] if the certificate can't be made.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the nginx it was starting.
+    pub async fn start_before(&mut self, nats: &NatsServer, folder: &Path) -> Result<(), Error> {
+        let failed = || Error::io("make nginx's certificate");
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let made = made.map_err(|source| failed()(std::io::Error::other(source)))?;
+        let front = Front {
+            folder: folder.join("nginx"),
+            certificate: folder.join("nginx.pem"),
+            key: folder.join("nginx.key"),
+            // Nobody asks it for anything.
+            api: format!("127.0.0.1:{}", ports::free()?),
+            websocket: nats.websocket_address(),
+        };
+        fs::write(&front.certificate, made.cert.pem()).await.map_err(failed())?;
+        fs::write(&front.key, made.signing_key.serialize_pem()).await.map_err(failed())?;
+        self.launch(&front, IDLE).await
+    }
+
+    async fn launch(&mut self, front: &Front, idle: &str) -> Result<(), Error> {
         let shipped = tree::root().join("deploy/proxy/nginx.conf");
         let text = fs::read_to_string(&shipped).await;
         let mut text = text.map_err(Error::io(format!("read {}", shipped.display())))?;
-        let folder = stack.api.keys().join("nginx");
-        fs::create_dir_all(&folder).await.map_err(Error::io("make nginx's folder"))?;
-        let certificate = stack.api.keys().join("tls/single");
+        let Front { folder, certificate, key, api, websocket } = front;
+        fs::create_dir_all(folder).await.map_err(Error::io("make nginx's folder"))?;
         let display = |path: &Path| path.display().to_string();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("\n  {kind}_temp_path {};", display(&folder.join(kind))))
             .concat();
-        let own = |path: &str| path.trim_start_matches("http://").to_owned();
         for [from, to] in [
             ["http {".to_owned(), format!("http {{{temporary}")],
             ["/var/log/nginx/access.log".to_owned(), display(&folder.join("access.log"))],
-            [
-                "/etc/scaling-ws/proxy/fullchain.pem".to_owned(),
-                display(&certificate.join("server.pem")),
-            ],
-            [
-                "/etc/scaling-ws/proxy/privkey.pem".to_owned(),
-                display(&certificate.join("server.key")),
-            ],
-            ["127.0.0.1:3000".to_owned(), own(&stack.api.url(""))],
-            ["127.0.0.1:5000;".to_owned(), format!("{};", stack.nats.websocket_address())],
+            ["/etc/scaling-ws/proxy/fullchain.pem".to_owned(), display(certificate)],
+            ["/etc/scaling-ws/proxy/privkey.pem".to_owned(), display(key)],
+            ["127.0.0.1:3000".to_owned(), api.clone()],
+            ["127.0.0.1:5000;".to_owned(), format!("{websocket};")],
             ["server_name example.com".to_owned(), "server_name 127.0.0.1".to_owned()],
             ["server_name nats.example.com".to_owned(), "server_name localhost".to_owned()],
             ["listen 443 ssl".to_owned(), format!("listen 127.0.0.1:{} ssl", self.port)],
             ["listen 443 ssl".to_owned(), format!("listen 127.0.0.1:{} ssl", self.port)],
-            ["proxy_read_timeout 75s".to_owned(), format!("proxy_read_timeout {idle}")],
+            [format!("proxy_read_timeout {IDLE}"), format!("proxy_read_timeout {idle}")],
         ] {
             text = edited(&shipped, text, &[[from, to]])?;
         }
         let conf = folder.join("nginx.conf");
         fs::write(&conf, text).await.map_err(Error::io("write nginx's configuration"))?;
         let mut command = Command::new("nginx");
-        command.arg("-p").arg(&folder).arg("-c").arg(&conf).args(["-e", "stderr"]);
+        command.arg("-p").arg(folder).arg("-c").arg(&conf).args(["-e", "stderr"]);
         // One process, which ends with its value.
         command.args([
             "-g",
@@ -91,6 +139,11 @@ impl Proxy {
         .await?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// The port of everything.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where the page is, as an origin.

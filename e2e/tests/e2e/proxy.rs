@@ -1,11 +1,26 @@
 //! A reverse proxy in front, as `deploy/proxy` has it: nginx ends TLS, and closes what is silent.
 
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use e2e::{Browser, Error, Proxy, Setup, Stack, State, Tab, eventually};
+use e2e::{Browser, Error, NatsServer, Proxy, Setup, Stack, State, Tab, UPDATES, eventually};
+use futures_util::{SinkExt, StreamExt};
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::updates::service;
 use crate::{CONNECTED_WITHIN, HEALED_WITHIN, TestResult, UPDATE_WITHIN, ping_until_taken};
 
 /// A page that is connected by way of nginx, which closes what is silent for `idle`; nats-server asks
@@ -76,5 +91,110 @@ async fn a_page_that_nginx_cuts_off_for_its_silence_comes_back() -> TestResult {
         Ok((!tab.updates().await?.is_empty()).then_some(()))
     })
     .await?;
+    Ok(())
+}
+
+/// Frames larger than what the client reads at once: a message that is larger itself, and many small ones.
+#[tokio::test]
+async fn a_page_behind_nginx_reads_every_message_of_large_frames() -> TestResult {
+    let (stack, _proxy, _browser, tab) = behind_nginx("75s", "20s").await?;
+    stack.nats.subscribed(UPDATES, 1).await?;
+    let publisher = service(&stack).await;
+    let (large, small) = (20, 10_000);
+    for number in 0..large + small {
+        let size = if number < large { 60_000 } else { 100 };
+        let update = format!("{{\"number\":{number},\"filled\":\"{}\"}}", "x".repeat(size));
+        publisher.publish(UPDATES, update.into()).await.expect("the service user may publish");
+    }
+    eventually(HEALED_WITHIN, "the page has counted all of them", async || {
+        let all = format!("Result from API: ({})", large + small);
+        Ok((tab.text("#result").await? == all).then_some(()))
+    })
+    .await
+}
+
+/// What nats-server sends to browsers at most in one frame.
+const CUT: usize = 4096;
+
+/// Connects to a port of this machine by TLS, trusting one certificate for `localhost` alone.
+async fn by_tls(port: u16, certificate: &Path) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).expect("a certificate")).expect("a root");
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+    let name = ServerName::try_from("localhost").expect("a name");
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("TLS")
+}
+
+/// The frames of a websocket that names itself as a browser does.
+struct Frames<S>(WebSocketStream<S>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    /// Asks for an upgrade, and subscribes to everything below `load`.
+    async fn open(stream: S, url: &str) -> Self {
+        let mut request = url.into_client_request().expect("a URL");
+        let browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                       Chrome/150.0.0.0 Safari/537.36";
+        request.headers_mut().insert("user-agent", browser.parse().expect("a header"));
+        let (socket, _) = client_async(request, stream).await.expect("it is upgraded");
+        let mut this = Self(socket);
+        let hello = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\nSUB load.> 1\r\nPING\r\n";
+        this.0.send(Message::Binary(hello.into())).await.expect("it is taken");
+        this.until("PONG\r\n").await;
+        this
+    }
+
+    /// What comes in until it ends so, frame by frame.
+    async fn until(&mut self, end: &str) -> Vec<Vec<u8>> {
+        let mut frames: Vec<Vec<u8>> = Vec::new();
+        // A frame may end anywhere, so that the end may lie in two.
+        let mut last = Vec::new();
+        while !last.ends_with(end.as_bytes()) {
+            let frame = timeout(HEALED_WITHIN, self.0.next()).await.expect("more comes");
+            let frame = frame.expect("it is open").expect("a frame").into_data();
+            last.extend_from_slice(&frame);
+            last.drain(..last.len().saturating_sub(end.len()));
+            frames.push(frame.to_vec());
+        }
+        frames
+    }
+}
+
+/// Without the proxy a browser is sent frames that are cut; behind it, whole ones, though it says who
+/// it is. The messages are the same.
+#[tokio::test]
+async fn nats_server_cuts_no_frames_for_who_comes_by_nginx() -> TestResult {
+    let folder = TempDir::new().expect("a folder");
+    let mut nats = NatsServer::with_streams_in(folder.path())?;
+    nats.start().await?;
+    let mut proxy = Proxy::new()?;
+    proxy.start_before(&nats, folder.path()).await?;
+    let stream = TcpStream::connect(nats.websocket_address()).await.expect("it listens");
+    let mut direct = Frames::open(stream, &nats.websocket_url()).await;
+    let stream = by_tls(proxy.port(), &folder.path().join("nginx.pem")).await;
+    let mut behind = Frames::open(stream, &proxy.websocket_url()).await;
+
+    let publisher = async_nats::connect(nats.client_address()).await.expect("it connects");
+    let publish = async |subject: &'static str, payload: Vec<u8>| {
+        publisher.publish(subject, payload.into()).await.expect("it is taken");
+    };
+    let large = 60_000;
+    publish("load.large", vec![b'x'; large]).await;
+    for _ in 0..10_000 {
+        publish("load.small", vec![b'y'; 16]).await;
+    }
+    publish("load.end", b"the end".to_vec()).await;
+
+    let [cut, whole] = [direct.until("the end\r\n").await, behind.until("the end\r\n").await];
+    assert_eq!(cut.concat(), whole.concat());
+    let largest = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).max();
+    assert_eq!(largest(&cut), Some(CUT));
+    // A message goes into a frame as a whole, with whatever waits beside it.
+    let largest = largest(&whole);
+    assert!(largest > Some(large), "the largest frame has {largest:?} bytes");
     Ok(())
 }

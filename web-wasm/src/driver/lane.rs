@@ -4,12 +4,13 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use nats_proto::connection::{Auth, Challenge, Via};
 use nats_proto::{Connection, Instant, ServerAddr};
 
 use crate::credentials::{AuthError, Credentials};
 use crate::platform::LocalBoxFuture;
-use crate::transport::{Transport, TransportEvent, Writable};
+use crate::transport::{PORTION, Transport, TransportEvent, Writable};
 
 /// How large a websocket message the client makes of many small NATS messages.
 const FRAME: usize = 64 * 1024;
@@ -24,6 +25,8 @@ const NORMAL_CLOSURE: u16 = 1000;
 pub(super) struct Lane {
     pub(super) server: ServerAddr,
     transport: Box<dyn Transport>,
+    /// What is left to be read of a large frame.
+    rest: Bytes,
     auth: Option<LocalBoxFuture<'static, Result<Auth, AuthError>>>,
     /// Who the client last said that it is, without the signature.
     pub(super) offered: Auth,
@@ -33,11 +36,28 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(server: ServerAddr, transport: Box<dyn Transport>) -> Self {
-        Self { server, transport, auth: None, offered: Auth::default(), write_at: None }
+        Self {
+            server,
+            transport,
+            rest: Bytes::new(),
+            auth: None,
+            offered: Auth::default(),
+            write_at: None,
+        }
     }
 
+    /// What the transport has to tell, of frames [`PORTION`] bytes at a time.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
-        self.transport.poll_event(cx)
+        if self.rest.is_empty() {
+            match self.transport.poll_event(cx) {
+                Poll::Ready(TransportEvent::Input(bytes)) if bytes.len() > PORTION => {
+                    self.rest = bytes;
+                }
+                told => return told,
+            }
+        }
+        let portion = self.rest.split_to(PORTION.min(self.rest.len()));
+        Poll::Ready(TransportEvent::Input(portion))
     }
 
     /// Asks the credentials who the client is.

@@ -23,7 +23,7 @@ use crate::error::ConnectError;
 use crate::event::Event;
 use crate::platform::LocalBoxFuture;
 use crate::shared::Shared;
-use crate::transport::{TransportClosed, TransportEvent};
+use crate::transport::{PORTION, TransportClosed, TransportEvent};
 
 type Connected = oneshot::Sender<Result<(), ConnectError>>;
 
@@ -146,10 +146,14 @@ impl Driver {
             let now = self.now();
             let unix_time = self.shared.runtime.platform.unix_time();
             self.shared.wall_clock.borrow_mut().note(now, unix_time);
+            let mut all = true;
             for via in [Via::Present, Via::Next] {
-                self.receive(via, now, cx);
+                all &= self.receive(via, now, cx);
             }
-            self.keep_time(now);
+            // What is waited for may be in the rest.
+            if all {
+                self.keep_time(now);
+            }
             for via in [Via::Present, Via::Next] {
                 self.sign_in(via, now, cx);
             }
@@ -163,23 +167,36 @@ impl Driver {
                 continue;
             }
             self.transmit(now);
+            if !all {
+                // Behind those who have something to read now.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if self.wait(cx) {
                 return Poll::Pending;
             }
         }
     }
 
-    fn receive(&mut self, via: Via, now: Instant, cx: &mut Context<'_>) {
+    /// Reads what has come, as long as it is less than [`PORTION`] bytes. Says false when more may
+    /// be there.
+    fn receive(&mut self, via: Via, now: Instant, cx: &mut Context<'_>) -> bool {
+        let mut read = 0;
         while let Some(lane) = self.lane_mut(via) {
-            let Poll::Ready(event) = lane.poll_event(cx) else { return };
+            if read >= PORTION {
+                return false;
+            }
+            let Poll::Ready(event) = lane.poll_event(cx) else { break };
             match event {
                 TransportEvent::Input(bytes) => {
+                    read += bytes.len();
                     self.shared.inner.borrow_mut().connection.handle_input(now, via, bytes);
                     self.dispatch();
                 }
                 TransportEvent::Closed(closed) => self.transport_closed(now, via, closed),
             }
         }
+        true
     }
 
     fn transport_closed(&mut self, now: Instant, via: Via, closed: TransportClosed) {

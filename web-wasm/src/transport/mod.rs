@@ -12,6 +12,11 @@ use bytes::Bytes;
 use nats_proto::ServerAddr;
 pub use nats_proto::connection::TransportClosed;
 
+/// How many bytes of a frame are read before those whose messages lie in them have their turn. A
+/// reverse proxy may have nats-server send frames of megabytes, with more messages than a
+/// subscription holds. Four times what nats-server's own cut lets through.
+pub(crate) const PORTION: usize = 16 * 1024;
+
 /// Something that a transport has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportEvent {

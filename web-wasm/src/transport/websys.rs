@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use super::high_water::HighWater;
-use super::{Dialer, Transport, TransportClosed, TransportEvent, Writable};
+use super::{Dialer, PORTION, Transport, TransportClosed, TransportEvent, Writable};
 
 /// The code for a connection that ended without a closing handshake (RFC 6455 §7.4.1).
 const ABNORMAL_CLOSURE: u16 = 1006;
@@ -42,17 +42,53 @@ impl Dialer for WebSysDialer {
     }
 }
 
+/// What the browser has told, and nobody has asked for yet.
+enum Told {
+    Event(TransportEvent),
+    /// What is left of a large frame. It stays in the browser's memory until it is read: wasm's never
+    /// becomes smaller, and who keeps a message keeps what was copied with it.
+    Large(Uint8Array),
+}
+
+impl Told {
+    /// What comes next of it, and what is left then.
+    fn next(self) -> (TransportEvent, Option<Self>) {
+        match self {
+            Self::Event(event) => (event, None),
+            Self::Large(left) => {
+                let (portion, len) = (PORTION as u32, left.length());
+                let bytes = left.subarray(0, portion.min(len)).to_vec();
+                let rest = (portion < len).then(|| Self::Large(left.subarray(portion, len)));
+                (TransportEvent::Input(bytes.into()), rest)
+            }
+        }
+    }
+}
+
 /// What the handlers and the transport share.
 #[derive(Default)]
 struct State {
-    events: RefCell<VecDeque<TransportEvent>>,
+    told: RefCell<VecDeque<Told>>,
     waker: Cell<Option<Waker>>,
     heed: OnceCell<Rc<dyn Fn()>>,
 }
 
 impl State {
     fn push(&self, event: TransportEvent) {
-        self.events.borrow_mut().push_back(event);
+        self.told.borrow_mut().push_back(Told::Event(event));
+    }
+
+    fn push_frame(&self, frame: &MessageEvent) {
+        self.told.borrow_mut().push_back(input(frame));
+    }
+
+    fn pop(&self) -> Option<TransportEvent> {
+        let mut told = self.told.borrow_mut();
+        let (event, rest) = told.pop_front()?.next();
+        if let Some(rest) = rest {
+            told.push_front(rest);
+        }
+        Some(event)
     }
 
     /// The browser has called, and nothing else of the client's runs.
@@ -92,7 +128,7 @@ impl WebSysTransport {
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
             let state = Rc::clone(&state);
             move |event: MessageEvent| {
-                state.push(TransportEvent::Input(input(&event)));
+                state.push_frame(&event);
                 state.heed();
             }
         });
@@ -122,17 +158,24 @@ impl WebSysTransport {
 
 /// The bytes of a frame, copied once into wasm memory. A text frame is no NATS; its bytes are
 /// passed on all the same, and the decoder names what is wrong with them.
-fn input(event: &MessageEvent) -> Bytes {
+fn input(event: &MessageEvent) -> Told {
     let data = event.data();
-    match data.dyn_ref::<ArrayBuffer>() {
-        Some(buffer) => Bytes::from(Uint8Array::new(buffer).to_vec()),
+    let bytes = match data.dyn_ref::<ArrayBuffer>() {
+        Some(buffer) => {
+            let bytes = Uint8Array::new(buffer);
+            if bytes.length() > PORTION as u32 {
+                return Told::Large(bytes);
+            }
+            Bytes::from(bytes.to_vec())
+        }
         None => Bytes::from(data.as_string().unwrap_or_default()),
-    }
+    };
+    Told::Event(TransportEvent::Input(bytes))
 }
 
 impl Transport for WebSysTransport {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<TransportEvent> {
-        match self.state.events.borrow_mut().pop_front() {
+        match self.state.pop() {
             Some(event) => Poll::Ready(event),
             None => {
                 self.state.waker.set(Some(cx.waker().clone()));

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use web_wasm::{ConnectError, DisconnectReason, Event, FlushError, State};
+use web_wasm::{ConnectError, DisconnectReason, Event, FlushError, Pace, PendingLimits, State};
 
 use crate::common::expect_event;
 use crate::env::{self, NatsServer};
@@ -60,6 +60,71 @@ async fn what_was_not_confirmed_is_told() {
         assert!(matches!(reason, DisconnectReason::TransportClosed { .. }), "{reason:?}");
         client.publish("a", "in doubt".into()).await.unwrap();
         assert_eq!(env::within(client.flush()).await, Err(FlushError::Disconnected));
+    })
+    .await;
+}
+
+/// How many messages are in the one frame of [`flood`].
+const FLOOD: usize = 20_000;
+
+/// A server that answers a subscription with one frame, which has far more messages than the
+/// subscription of [`few`] holds.
+async fn flood() -> String {
+    env::misbehaving(async |mut socket: WebSocketStream<TcpStream>| {
+        let_in(&mut socket).await;
+        while let Some(Ok(frame)) = socket.next().await {
+            if frame.into_data().starts_with(b"SUB a 1\r\n") {
+                socket
+                    .send(Frame::Binary("MSG a 1 2\r\nhi\r\n".repeat(FLOOD).into()))
+                    .await
+                    .unwrap();
+            }
+        }
+    })
+    .await
+}
+
+fn few() -> PendingLimits {
+    PendingLimits { messages: FLOOD / 10, ..PendingLimits::default() }
+}
+
+#[tokio::test]
+async fn a_frame_of_more_than_a_subscription_holds_is_read_as_fast_as_its_reader() {
+    env::local(async {
+        let client = env::connect_to(impatient(), &flood().await).await.unwrap();
+        let mut subscriber = client.subscribe("a").await.unwrap();
+        subscriber.set_pending_limits(few());
+        let (done, read) = futures_channel::oneshot::channel();
+        env::spawn(async move {
+            for _ in 0..FLOOD {
+                assert_eq!(subscriber.next().await.expect("no end").payload, "hi");
+            }
+            done.send(subscriber.dropped()).unwrap();
+        });
+        assert_eq!(env::within(read).await, Ok(0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_frame_of_more_than_a_subscription_holds_is_handed_over_in_portions() {
+    env::local(async {
+        let client = env::connect_to(impatient(), &flood().await).await.unwrap();
+        let mut subscriber = client.subscribe("a").await.unwrap();
+        subscriber.set_pending_limits(few());
+        let (done, taken) = futures_channel::oneshot::channel();
+        let (mut done, mut count) = (Some(done), 0);
+        subscriber.handle_with(move |messages| {
+            count += messages.count();
+            if count == FLOOD
+                && let Some(done) = done.take()
+            {
+                done.send(()).unwrap();
+            }
+            Pace::Continue
+        });
+        assert_eq!(env::within(taken).await, Ok(()));
+        assert_eq!(subscriber.dropped(), 0);
     })
     .await;
 }

@@ -55,13 +55,21 @@ pub(crate) struct Options {
 
 /// Measures, and writes `browser.json`, `browser.md` and `browser.svg`.
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let scenarios: Vec<Scenario> = scenario::all()
+    let mut scenarios: Vec<Scenario> = scenario::all()
         .into_iter()
         .filter(|scenario| scenario.to_string().contains(&options.scenario))
         .collect();
-    let server = Server::start().await?;
+    let mut server = Server::start().await?;
+    if scenarios.iter().any(|scenario| scenario.is_behind_proxy()) && !server.start_proxy().await? {
+        println!("nginx is not installed: nothing is measured behind a proxy");
+        scenarios.retain(|scenario| !scenario.is_behind_proxy());
+    }
+    let server = server;
     let site = Site::serve(&options.page).await?;
-    let browser = Browser::start().await?;
+    let browser = match server.proxy_key() {
+        Some(key) => Browser::start_trusting(&key).await?,
+        None => Browser::start().await?,
+    };
     let tab = browser.open(&site.url()).await?;
 
     let mut results = Results::new(options.rounds, options.scale);

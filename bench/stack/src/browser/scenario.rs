@@ -17,6 +17,8 @@ use crate::statistics::quantile;
 pub(crate) enum Scenario {
     /// Receives what a native program publishes as fast as it can.
     Receive { size: usize },
+    /// The same by way of a reverse proxy.
+    ReceiveBehind { size: usize },
     /// Publishes without waiting, and flushes at the end.
     Publish { size: usize },
     /// Publishes, and waits for the server's confirmation of each message.
@@ -33,6 +35,8 @@ pub(crate) enum Scenario {
 
 /// The sizes of payloads, in bytes.
 const SIZES: [usize; 4] = [16, 128, 1024, 16 * 1024];
+/// Those that are received behind a proxy, too.
+const SIZES_BEHIND: [usize; 3] = [16, 128, 1024];
 /// Of the messages whose latency counts more than their size.
 pub(super) const SMALL: usize = 128;
 /// How many questions are on their way at a time.
@@ -41,17 +45,19 @@ pub(super) const WINDOW: usize = 100;
 /// Everything that is measured.
 pub(crate) fn all() -> Vec<Scenario> {
     let receive = SIZES.map(|size| Scenario::Receive { size });
+    let behind = SIZES_BEHIND.map(|size| Scenario::ReceiveBehind { size });
     let publish = SIZES.map(|size| Scenario::Publish { size });
     let rest =
         [Scenario::PublishFlushed, Scenario::Request, Scenario::Pipelined, Scenario::Connect];
     let streams = streams::ALL.map(Scenario::Streams);
-    receive.into_iter().chain(publish).chain(rest).chain(streams).collect()
+    receive.into_iter().chain(behind).chain(publish).chain(rest).chain(streams).collect()
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Receive { size } => write!(f, "receive {}", bytes(size)),
+            Self::ReceiveBehind { size } => write!(f, "receive {} behind a proxy", bytes(size)),
             Self::Publish { size } => write!(f, "publish {}", bytes(size)),
             Self::PublishFlushed => f.write_str("publish and flush"),
             Self::Request => f.write_str("request"),
@@ -90,16 +96,23 @@ impl Scenario {
     pub(crate) fn name_of(self, contender: &Contender) -> Option<&'static str> {
         match self {
             Self::Receive { .. } => Some(contender.name),
+            // What frames cost does not depend on how a library's messages are read.
+            Self::ReceiveBehind { .. } => contender.elsewhere.and(Some(contender.name)),
             Self::Streams(_) if contender.is_bare() => None,
             _ => contender.elsewhere,
         }
     }
 
+    /// Whether a reverse proxy has to be there.
+    pub(crate) fn is_behind_proxy(self) -> bool {
+        matches!(self, Self::ReceiveBehind { .. })
+    }
+
     /// How many messages, questions or connections there are at full scale.
     fn count(self) -> f64 {
         match self {
-            Self::Receive { size: ..1024 } => 1_000_000.0,
-            Self::Receive { size: ..16384 } => 300_000.0,
+            Self::Receive { size: ..1024 } | Self::ReceiveBehind { size: ..1024 } => 1_000_000.0,
+            Self::Receive { size: ..16384 } | Self::ReceiveBehind { .. } => 300_000.0,
             Self::Receive { .. } => 30_000.0,
             Self::Publish { size: ..1024 } => 300_000.0,
             Self::Publish { size: ..16384 } => 100_000.0,
@@ -132,9 +145,15 @@ impl Scenario {
             let metrics = latencies(&times).with("load_ms", loading);
             return Ok(Some(metrics));
         }
-        let _: () = page.call("open", json!([server.websocket_url()])).await?;
+        let url = match self {
+            Self::ReceiveBehind { .. } => server.url_behind_proxy()?,
+            _ => server.websocket_url(),
+        };
+        let _: () = page.call("open", json!([url])).await?;
         let metrics = match self {
-            Self::Receive { size } => receive(contender, page, server, size, count).await?,
+            Self::Receive { size } | Self::ReceiveBehind { size } => {
+                receive(contender, page, server, size, count).await?
+            }
             Self::Publish { size } => Some(publish(page, size, count).await?),
             _ => Some(self.ask(page, server, count).await?),
         };

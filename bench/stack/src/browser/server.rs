@@ -1,6 +1,7 @@
 use std::fs;
+use std::path::PathBuf;
 
-use e2e::NatsServer;
+use e2e::{NatsServer, Proxy};
 use tempfile::TempDir;
 
 use crate::error::Error;
@@ -10,7 +11,9 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(crate) struct Server {
     nats: NatsServer,
-    _folder: TempDir,
+    /// nginx in front of it, once that is started.
+    proxy: Option<Proxy>,
+    folder: TempDir,
 }
 
 impl Server {
@@ -30,7 +33,23 @@ impl Server {
         );
         fs::write(&conf, text).map_err(Error::io("write the server's configuration"))?;
         nats.start().await?;
-        Ok(Self { nats, _folder: folder })
+        Ok(Self { nats, proxy: None, folder })
+    }
+
+    /// Puts nginx in front of it, as `deploy/proxy` has it. Says false where nginx is not installed.
+    pub(crate) async fn start_proxy(&mut self) -> Result<bool, Error> {
+        let mut proxy = Proxy::new()?;
+        match proxy.start_before(&self.nats, self.folder.path()).await {
+            Ok(()) => self.proxy = Some(proxy),
+            Err(e2e::Error::Spawn { .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(true)
+    }
+
+    /// The key of the proxy's certificate, if it is there.
+    pub(crate) fn proxy_key(&self) -> Option<PathBuf> {
+        self.proxy.as_ref().map(|_| self.folder.path().join("nginx.key"))
     }
 
     /// Where native clients connect, as `host:port`.
@@ -41,5 +60,11 @@ impl Server {
     /// Where the page connects.
     pub(crate) fn websocket_url(&self) -> String {
         self.nats.websocket_url()
+    }
+
+    /// Where the page connects by way of the proxy.
+    pub(crate) fn url_behind_proxy(&self) -> Result<String, Error> {
+        let url = self.proxy.as_ref().map(Proxy::websocket_url);
+        url.ok_or_else(|| Error::Unexpected { what: "the proxy", found: "nothing".to_owned() })
     }
 }
