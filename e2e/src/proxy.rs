@@ -20,6 +20,7 @@ const IDLE: &str = "75s";
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
+    whole_frames: bool,
     process: Option<Process>,
 }
 
@@ -42,7 +43,14 @@ impl Proxy {
     ///
     /// [`Error::Io`] if none is free.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { port: ports::free()?, process: None })
+        Ok(Self { port: ports::free()?, whole_frames: false, process: None })
+    }
+
+    /// Has nginx leave out what browsers name themselves, from the next start on, so that nats-server cuts
+    /// no frames: by the line for it that is shipped, and switched off there.
+    #[must_use]
+    pub fn with_whole_frames(self) -> Self {
+        Self { whole_frames: true, ..self }
     }
 
     /// Starts nginx with the certificate that `api tls add` has made for the stack, and waits until it
@@ -107,6 +115,10 @@ impl Proxy {
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("\n  {kind}_temp_path {};", display(&folder.join(kind))))
             .concat();
+        if self.whole_frames {
+            let left_out = "proxy_set_header User-Agent \"\";";
+            text = edited(&shipped, text, &[[format!("# {left_out}"), left_out.to_owned()]])?;
+        }
         for [from, to] in [
             ["http {".to_owned(), format!("http {{{temporary}")],
             ["/var/log/nginx/access.log".to_owned(), display(&folder.join("access.log"))],

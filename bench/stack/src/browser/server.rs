@@ -36,9 +36,9 @@ impl Server {
         Ok(Self { nats, proxy: None, folder })
     }
 
-    /// Puts nginx in front of it, as `deploy/proxy` has it. Says false where nginx is not installed.
+    /// Puts nginx in front of it, as `deploy/proxy` has it for whole frames. Says false where nginx is not installed.
     pub(crate) async fn start_proxy(&mut self) -> Result<bool, Error> {
-        let mut proxy = Proxy::new()?;
+        let mut proxy = Proxy::new()?.with_whole_frames();
         match proxy.start_before(&self.nats, self.folder.path()).await {
             Ok(()) => self.proxy = Some(proxy),
             Err(e2e::Error::Spawn { .. }) => return Ok(false),
