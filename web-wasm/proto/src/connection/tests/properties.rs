@@ -29,7 +29,7 @@ proptest! {
     /// Messages that are told together are the same, and as much is counted.
     #[test]
     fn messages_that_come_together_are_the_same(
-        // The last two end the connection.
+        // Half of them from the first few, which go together; the last ones end the connection.
         words in prop::collection::vec(prop::sample::select(&WORDS[..]).prop_union(
             prop::sample::select(&WORDS[..4])
         ), 0..60),
