@@ -101,9 +101,9 @@ extern "C" {
 
 /// A message as JavaScript has it. Its owner answers for it: JavaScript's own, or else one that is
 /// made for it.
-pub(crate) fn js_message(received: Message, client: Client, owner: Option<&JsValue>) -> JsValue {
+pub(crate) fn js_message(received: &Message, client: Client, owner: Option<&JsValue>) -> JsValue {
     let mut batch = Batch::default();
-    batch.push(&received);
+    batch.push(received);
     match owner {
         Some(owner) => message(&batch.bytes, &batch.lengths, owner),
         None => message(&batch.bytes, &batch.lengths, &Responder::new(client).into()),
