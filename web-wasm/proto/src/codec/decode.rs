@@ -230,6 +230,9 @@ impl Decoder {
     /// their payloads alone, if there are any.
     #[inline]
     pub(crate) fn take_run(&mut self, whole: &Whole) -> Option<Run> {
+        if !whole.may_begin_run(&self.input) {
+            return None;
+        }
         let (run, len) = whole.run(&self.input, &self.limits)?;
         self.skip(len);
         Some(run)

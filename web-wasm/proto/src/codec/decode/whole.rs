@@ -102,14 +102,23 @@ impl Whole {
         }
     }
 
-    /// The messages that `input` begins with, this one and those after it that differ from it in their
-    /// payloads alone, and how many bytes they take; none if there is only this one.
+    /// Whether it may be the first of a [`run`](Self::run). Subjects that differ do so at their ends, as a
+    /// rule, and looking there is one comparison.
     #[inline]
-    pub(super) fn run(&self, input: &Bytes, limits: &Limits) -> Option<(Run, usize)> {
+    pub(super) fn may_begin_run(&self, input: &[u8]) -> bool {
         if self.reply.is_some() || self.headers.is_some() {
-            return None;
+            return false;
         }
-        let head = &input[..self.head];
+        let end_of_head = |start| input.get(start..start + self.head)?.last_chunk::<8>();
+        let next = end_of_head(self.len());
+        next.is_some() && next == end_of_head(0)
+    }
+
+    /// The messages that `input` begins with, this one and those after it that differ from it in their
+    /// payloads alone, and how many bytes they take; none if there is only this one, or if it
+    /// [may not](Self::may_begin_run) begin a run.
+    pub(super) fn run(&self, input: &Bytes, limits: &Limits) -> Option<(Run, usize)> {
+        let head = input.get(..self.head)?;
         let mut next = follower(input, self.len(), head, limits)?;
         // As many as there are if they are as long as this one.
         let likely = (input.len() / self.len()).min(LONGEST_RUN);
