@@ -179,8 +179,8 @@ impl Connection {
         }
     }
 
-    /// So many messages of an [`Event::Messages`](super::Event::Messages) were for nobody: the
-    /// subscription was ended because of one before them.
+    /// So many messages of an [`Event::Messages`] were for nobody: the subscription was ended because of
+    /// one before them.
     pub fn orphaned(&mut self, messages: u64) {
         self.statistics.orphaned += messages;
     }
