@@ -20,7 +20,7 @@ pub struct Case {
 }
 
 /// All that is guarded against becoming slower.
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 10] = [
     Case { name: "decode-16", run: |count| decode(&Stream::new(16, FRAME), count) },
     Case { name: "decode-128", run: |count| decode(&Stream::new(128, FRAME), count) },
     Case { name: "decode-1024", run: |count| decode(&Stream::new(1024, FRAME), count) },
@@ -28,6 +28,10 @@ pub const CASES: [Case; 9] = [
     Case { name: "encode-128", run: |count| encode_messages(128, count) },
     Case { name: "subject-matches", run: match_subjects },
     Case { name: "connection-receive-16", run: |count| receive(&Stream::new(16, FRAME), count) },
+    Case {
+        name: "connection-receive-mixed",
+        run: |count| receive(&Stream::mixed(16, FRAME), count),
+    },
     Case { name: "connection-publish-128", run: |count| publish(128, count) },
     Case { name: "connection-request", run: request },
 ];
@@ -45,22 +49,32 @@ pub struct Stream {
 impl Stream {
     /// A thousand messages with payloads of `size` bytes.
     pub fn new(size: usize, portion: usize) -> Self {
-        Self::of(&message(size, None), portion)
+        Self::of(&message("bench.feed", size, None), portion)
     }
 
     /// A thousand messages with three headers, and payloads of `size` bytes.
     pub fn with_headers(size: usize, portion: usize) -> Self {
         let headers = "NATS/1.0\r\nNats-Msg-Id: 0123456789\r\nNats-Stream: EVENTS\r\nNats-Sequence: 42\r\n\r\n";
-        Self::of(&message(size, Some(headers)), portion)
+        Self::of(&message("bench.feed", size, Some(headers)), portion)
+    }
+
+    /// A thousand messages of which none has the subject of the one before.
+    pub fn mixed(size: usize, portion: usize) -> Self {
+        let pair = [message("bench.feed", size, None), message("bench.news", size, None)].concat();
+        Self { messages: 1_000, ..Self::cut(&pair.repeat(500), portion) }
     }
 
     fn of(message: &[u8], portion: usize) -> Self {
         let messages = 1_000;
-        let all = Bytes::from(message.repeat(messages));
+        Self { messages, ..Self::cut(&message.repeat(messages), portion) }
+    }
+
+    fn cut(all: &[u8], portion: usize) -> Self {
+        let all = Bytes::copy_from_slice(all);
         let bytes = all.len();
         let portions = (0..bytes).step_by(portion);
         let portions = portions.map(|at| all.slice(at..bytes.min(at + portion))).collect();
-        Self { portions, messages, bytes }
+        Self { portions, messages: 0, bytes }
     }
 
     /// The portions, over and over, for at least `count` messages.
@@ -70,13 +84,13 @@ impl Stream {
     }
 }
 
-fn message(size: usize, headers: Option<&str>) -> Vec<u8> {
+fn message(subject: &str, size: usize, headers: Option<&str>) -> Vec<u8> {
     let mut message = match headers {
         Some(headers) => {
             let total = headers.len() + size;
-            format!("HMSG bench.feed 1 {} {total}\r\n{headers}", headers.len()).into_bytes()
+            format!("HMSG {subject} 1 {} {total}\r\n{headers}", headers.len()).into_bytes()
         }
-        None => format!("MSG bench.feed 1 {size}\r\n").into_bytes(),
+        None => format!("MSG {subject} 1 {size}\r\n").into_bytes(),
     };
     message.resize(message.len() + size, b'x');
     message.extend_from_slice(b"\r\n");
@@ -142,8 +156,12 @@ pub fn receive(stream: &Stream, count: usize) {
     for portion in stream.repeated(count) {
         let portion = Bytes::copy_from_slice(portion);
         connection.handle_input(Instant::ORIGIN, Via::Present, portion);
-        while let Some(event) = connection.poll_event() {
-            black_box(event);
+        while let Some(event) = connection.poll_events() {
+            if let Event::Messages { run, .. } = event {
+                run.for_each(|message| drop(black_box(message)));
+            } else {
+                black_box(event);
+            }
         }
     }
 }
@@ -177,7 +195,7 @@ pub fn request(count: usize) {
             said.extend_from_slice(&bytes);
         }
         connection.handle_input(Instant::ORIGIN, Via::Present, answer(&said));
-        while let Some(event) = connection.poll_event() {
+        while let Some(event) = connection.poll_events() {
             debug_assert!(matches!(event, Event::Response { result: Ok(_), .. }));
             black_box(event);
         }
@@ -197,14 +215,19 @@ mod tests {
 
     #[test]
     fn a_stream_holds_the_messages_that_it_says() {
-        for stream in [Stream::new(16, FRAME), Stream::with_headers(128, 100)] {
+        for stream in
+            [Stream::new(16, FRAME), Stream::mixed(16, FRAME), Stream::with_headers(128, 100)]
+        {
             let mut connection = connected();
             let mut messages = 0;
             for portion in stream.repeated(1) {
                 connection.handle_input(Instant::ORIGIN, Via::Present, portion.clone());
-                while let Some(event) = connection.poll_event() {
-                    assert!(matches!(event, Event::Message { sid: 1, .. }));
-                    messages += 1;
+                while let Some(event) = connection.poll_events() {
+                    messages += match event {
+                        Event::Message { sid: 1, .. } => 1,
+                        Event::Messages { sid: 1, run } => run.len(),
+                        other => panic!("{other:?}"),
+                    };
                 }
             }
             assert_eq!(messages, stream.messages);

@@ -52,6 +52,7 @@ pub mod kv;
 pub mod object_store;
 mod options;
 pub mod outbox;
+mod pending;
 pub mod platform;
 pub mod presence;
 mod publish;
@@ -89,9 +90,9 @@ pub use nats_proto::connection::{
 };
 pub use nats_proto::jetstream::{DateTime, DateTimeError};
 pub use nats_proto::{
-    Backoff, Bytes, HeaderError, HeaderMap, HeaderName, HeaderValue, Message, Operation, Server,
-    ServerAddr, ServerAddrError, ServerError, ServerInfo, StatusCode, Subject, SubjectError,
-    subject,
+    Backoff, Bytes, HeaderError, HeaderMap, HeaderName, HeaderValue, Message, Operation, Run,
+    Server, ServerAddr, ServerAddrError, ServerError, ServerInfo, StatusCode, Subject,
+    SubjectError, subject,
 };
 
 /// Connects with the default [`ConnectOptions`].

@@ -2,12 +2,12 @@
 
 use core::task::{Context, Poll, Waker};
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 
 use nats_proto::connection::EndReason;
-use nats_proto::{Message, Subject};
+use nats_proto::{Message, Run, Subject};
 
 use crate::arrivals::{Arrivals, Handler, Pace};
+use crate::pending::Pending;
 use crate::platform::LocalBoxFuture;
 use crate::subscriber::{Overflow, PendingLimits};
 
@@ -17,8 +17,7 @@ pub(crate) struct Queue {
     /// Whether it ends when the connection breaks, instead of going on with the next.
     pub(crate) transient: bool,
     limits: Cell<PendingLimits>,
-    messages: RefCell<VecDeque<Message>>,
-    bytes: Cell<usize>,
+    pending: RefCell<Pending>,
     waker: RefCell<Option<Waker>>,
     dropped: Cell<u64>,
     /// Whether it was full and has not been half empty since.
@@ -66,8 +65,7 @@ impl Queue {
             subject,
             transient,
             limits: Cell::new(limits),
-            messages: RefCell::default(),
-            bytes: Cell::default(),
+            pending: RefCell::default(),
             waker: RefCell::default(),
             dropped: Cell::default(),
             slow: Cell::default(),
@@ -95,7 +93,7 @@ impl Queue {
     /// may do whatever it wants.
     pub(crate) fn hand_over(&self) -> Option<LocalBoxFuture<'static, ()>> {
         self.asked.set(false);
-        while self.reader.get() == Reader::Handler && !self.messages.borrow().is_empty() {
+        while self.reader.get() == Reader::Handler && self.len() > 0 {
             let mut handler = self.handler.take()?;
             let mut arrivals = Arrivals::new(self);
             let pace = handler(&mut arrivals);
@@ -125,22 +123,19 @@ impl Queue {
 
     pub(crate) fn push(&self, message: Message) -> Queued {
         let limits = self.limits.get();
-        let mut messages = self.messages.borrow_mut();
+        let mut pending = self.pending.borrow_mut();
         let mut dropped = 0;
         if limits.overflow == Overflow::DropOldest {
-            while !limits.admit(messages.len() + 1, self.bytes.get() + message.length) {
-                let Some(oldest) = messages.pop_front() else { break };
-                self.bytes.set(self.bytes.get() - oldest.length);
+            while !limits.admit(pending.messages() + 1, pending.bytes() + message.length) {
+                if !pending.drop_oldest() {
+                    break;
+                }
                 dropped += 1;
             }
         }
-        if limits.admit(messages.len() + 1, self.bytes.get() + message.length) {
-            self.bytes.set(self.bytes.get() + message.length);
-            messages.push_back(message);
-            // Who waits beside a handler waits for the end.
-            if self.reader.get() == Reader::Stream {
-                self.wake();
-            }
+        if limits.admit(pending.messages() + 1, pending.bytes() + message.length) {
+            pending.push(message);
+            self.tell_reader();
         } else {
             dropped += 1;
         }
@@ -153,6 +148,26 @@ impl Queue {
         }
     }
 
+    /// Queues messages if there is room for all of them; else they are given back.
+    pub(crate) fn push_run(&self, run: Run) -> Result<(), Run> {
+        let mut pending = self.pending.borrow_mut();
+        let (messages, bytes) = (pending.messages() + run.len(), pending.bytes() + run.length());
+        if !self.limits.get().admit(messages, bytes) {
+            return Err(run);
+        }
+        pending.push_run(run);
+        self.tell_reader();
+        Ok(())
+    }
+
+    /// There is something to read.
+    fn tell_reader(&self) {
+        // Who waits beside a handler waits for the end.
+        if self.reader.get() == Reader::Stream {
+            self.wake();
+        }
+    }
+
     /// How many messages were dropped for want of room.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.get()
@@ -160,7 +175,7 @@ impl Queue {
 
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
-        self.messages.borrow().len()
+        self.pending.borrow().messages()
     }
 
     /// Why there will be no more messages than those that wait, if that is so.
@@ -185,7 +200,7 @@ impl Queue {
     }
 
     fn is_finished(&self) -> bool {
-        self.end.borrow().is_some() && self.messages.borrow().is_empty()
+        self.end.borrow().is_some() && self.len() == 0
     }
 
     /// Nobody reads any more.
@@ -193,7 +208,7 @@ impl Queue {
         self.reader.set(Reader::Nobody);
         // Each of them may hold what lets go of other things when it is dropped.
         drop(self.handler.take());
-        drop(self.messages.take());
+        drop(self.pending.take());
         self.end(EndReason::Unsubscribed);
     }
 
@@ -220,20 +235,29 @@ impl Queue {
 
     /// The oldest message.
     pub(crate) fn pop(&self) -> Option<Message> {
-        let mut messages = self.messages.borrow_mut();
-        let message = messages.pop_front()?;
-        self.bytes.set(self.bytes.get() - message.length);
+        self.take(Pending::pop)
+    }
+
+    /// The oldest messages, if they came together.
+    pub(crate) fn pop_run(&self) -> Option<Run> {
+        self.take(Pending::pop_run)
+    }
+
+    #[inline]
+    fn take<T>(&self, oldest: impl FnOnce(&mut Pending) -> Option<T>) -> Option<T> {
+        let mut pending = self.pending.borrow_mut();
+        let taken = oldest(&mut pending)?;
         if self.slow.get() {
             let limits = self.limits.get();
-            let slow = messages.len() > limits.messages / 2 || self.bytes.get() > limits.bytes / 2;
-            self.slow.set(slow);
+            let (messages, bytes) = (pending.messages(), pending.bytes());
+            self.slow.set(messages > limits.messages / 2 || bytes > limits.bytes / 2);
         }
-        let is_last = messages.is_empty();
-        drop(messages);
+        let is_last = pending.messages() == 0;
+        drop(pending);
         if is_last {
             self.tell_if_finished();
         }
-        Some(message)
+        Some(taken)
     }
 
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {

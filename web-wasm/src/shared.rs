@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use futures_channel::oneshot;
 use hashbrown::HashMap;
 use nats_proto::connection::{self, EndReason, FlushError, FlushId, RequestId, Response};
-use nats_proto::{Connection, Message, ServerAddr, ServerPool, WallClock};
+use nats_proto::{Connection, Message, Run, ServerAddr, ServerPool, WallClock};
 use rustc_hash::FxBuildHasher;
 
 use crate::client::State;
@@ -199,9 +199,10 @@ impl Inner {
     /// Sorts out what the connection has to tell: messages and results go to those who wait for
     /// them, the rest to `rest`.
     pub(crate) fn dispatch(&mut self, rest: &mut Vec<connection::Event>) {
-        while let Some(event) = self.connection.poll_event() {
+        while let Some(event) = self.connection.poll_events() {
             match event {
-                connection::Event::Message { sid, message } => self.deliver(sid, message),
+                connection::Event::Message { sid, message } => drop(self.deliver(sid, message)),
+                connection::Event::Messages { sid, run } => self.deliver_run(sid, run),
                 connection::Event::SubscriptionEnded { sid, reason } => {
                     if let Some(queue) = self.queues.remove(&sid) {
                         queue.end(reason);
@@ -236,8 +237,25 @@ impl Inner {
         more.push(result);
     }
 
-    fn deliver(&mut self, sid: u64, message: Message) {
+    fn deliver_run(&mut self, sid: u64, run: Run) {
         let Some(queue) = self.queues.get(&sid) else { return };
+        match queue.push_run(run) {
+            Ok(()) => note_arrival(&mut self.arrived, queue),
+            // Some have no room, which has to be told.
+            Err(mut run) => {
+                while let Some(message) = run.next() {
+                    if self.deliver(sid, message) == Some(Queued::Overflowed) {
+                        self.connection.orphaned(run.len() as u64);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn deliver(&mut self, sid: u64, message: Message) -> Option<Queued> {
+        let queue = self.queues.get(&sid)?;
         let queued = queue.push(message);
         note_arrival(&mut self.arrived, queue);
         if matches!(queued, Queued::FirstDropped | Queued::Overflowed) {
@@ -247,6 +265,7 @@ impl Inner {
         if queued == Queued::Overflowed {
             self.connection.unsubscribe(sid, None);
         }
+        Some(queued)
     }
 
     /// A handler has been set, for which messages may wait.

@@ -72,7 +72,8 @@ export class Queue {
     };
   }
 
-  async #take() {
+  /** Not an async function, which makes more promises than one for each value. */
+  #take() {
     if (this.length > 0) {
       const value = this.#items[this.#next];
       this.#items[this.#next] = undefined;
@@ -80,10 +81,10 @@ export class Queue {
       if (this.length === 0) this.#clear();
       this.processed += 1;
       this.onTaken(this.length);
-      return { value, done: false };
+      return Promise.resolve({ value, done: false });
     }
-    if (this.#error !== undefined) throw this.#takeError();
-    if (this.#ended) return { value: undefined, done: true };
+    if (this.#error !== undefined) return Promise.reject(this.#takeError());
+    if (this.#ended) return Promise.resolve({ value: undefined, done: true });
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 

@@ -2,6 +2,10 @@ import { makeError } from "./errors.js";
 import { Unpacker } from "./msg.js";
 import { Queue } from "./queue.js";
 
+/** How much a reader holds before more is taken out of WASM's memory: a batch, more or less. */
+const HELD_MESSAGES = 1024;
+const HELD_BYTES = 64 * 1024;
+
 let lastId = 0;
 
 /**
@@ -26,6 +30,8 @@ export class Subscription {
   #error;
   #room;
   #slow = false;
+  /** How many bytes have been taken since none waited. */
+  #held = 0;
   #resolveClosed;
   #id;
 
@@ -75,22 +81,34 @@ export class Subscription {
 
   /** Messages out of WASM's memory. Returns a promise if there is no room for more. */
   take(unpacker, bytes, lengths) {
-    clearTimeout(this.#timer);
+    // Nearly always there is none, and the browser is slow to say so.
+    if (this.#timer !== undefined) this.#stopTimer();
     const feed = this.#feed;
-    for (const message of unpacker.unpack(bytes, lengths, this.owner)) {
-      // What is called may have ended it, or had it follow another subject.
-      if (this.#ended || this.#queue?.ended || this.#feed !== feed) break;
+    const batch = unpacker.open(bytes, lengths, this.owner);
+    let message;
+    // What is called may have ended it, or had it follow another subject.
+    while (!this.#ended && !this.#queue?.ended && this.#feed === feed) {
+      message = unpacker.next(batch);
+      if (message === undefined) break;
       this.#received += 1;
       this.each?.(message);
       if (this.#queue === undefined) this.#call(null, message);
       else this.#queue.push(message);
     }
     if (this.#queue === undefined) return undefined;
-    this.#notifyIfSlow();
-    if (this.#queue.length === 0 || this.#draining || this.#ended) return undefined;
+    if (this.#options.slow !== undefined) this.#notifyIfSlow();
+    const waiting = this.#queue.length;
+    this.#held = waiting === 0 ? 0 : this.#held + batch.bytes.length;
+    const full = waiting >= HELD_MESSAGES || this.#held >= HELD_BYTES;
+    if (!full || this.#draining || this.#ended) return undefined;
     return new Promise((resolve) => {
       this.#room = resolve;
     });
+  }
+
+  #stopTimer() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #call(error, message) {
@@ -104,7 +122,7 @@ export class Subscription {
 
   #notifyIfSlow() {
     const pending = this.getPending();
-    const slow = pending > (this.#options.slow ?? Infinity);
+    const slow = pending > this.#options.slow;
     if (slow && !this.#slow) {
       this.#connection.tell({ type: "slowConsumer", sub: this, pending });
     }
@@ -128,7 +146,7 @@ export class Subscription {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#makeRoom();
     this.#feed.target = undefined;
     this.#raw.unsubscribe();
@@ -148,6 +166,7 @@ export class Subscription {
 
   #taken(left) {
     if (left > 0) return;
+    this.#held = 0;
     this.#makeRoom();
     if (this.#ended) this.#resolveClosed(this.#error);
   }

@@ -165,7 +165,7 @@ impl NatsConnection {
         promise(async move {
             let (request, owner) = request?;
             let answer = client.send_request(subject?, request).await?;
-            Ok(js_message(answer, client, owner.as_ref()))
+            Ok(js_message(&answer, client, owner.as_ref()))
         })
     }
 

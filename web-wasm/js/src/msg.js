@@ -8,23 +8,25 @@ const REPLY = 1;
 const HEADERS = 2;
 const PAYLOAD = 3;
 
-/** Messages that came together: their bytes, and where each of their parts ends. */
+/** Messages that came together: their bytes, how long their parts are, and which of them is next. */
 class Batch {
-  constructor(bytes, ends, owner) {
+  index = 0;
+  at = 0;
+
+  constructor(bytes, lengths, owner) {
     this.bytes = bytes;
-    this.ends = ends;
+    this.lengths = lengths;
     this.owner = owner;
   }
 
-  /** The bytes of a part, which begins where the one before ends. */
-  part(index) {
-    const { bytes, ends } = this;
-    const start = ends[index - 1];
-    return new Uint8Array(bytes.buffer, bytes.byteOffset + start, ends[index] - start);
+  part(start, length) {
+    const { bytes } = this;
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
   }
 
-  isEmpty(index) {
-    return this.ends[index - 1] === this.ends[index];
+  /** The text that ends at `end`, if there is one. */
+  text(end, length) {
+    return length === 0 ? undefined : decoder.decode(this.part(end - length, length));
   }
 }
 
@@ -35,29 +37,34 @@ class Batch {
 export class Msg {
   #batch;
   #index;
+  #payload;
   #headers;
   #data;
 
-  /** `index` is that of the subject among the parts of the batch. */
-  constructor(subject, batch, index) {
+  /** `index` is that of the subject among the parts of the batch, `payload` where that part begins. */
+  constructor(subject, batch, index, payload) {
     this.subject = subject;
     this.#batch = batch;
     this.#index = index;
+    this.#payload = payload;
+  }
+
+  #length(part) {
+    return this.#batch.lengths[this.#index + part];
   }
 
   get reply() {
-    const part = this.#index + REPLY;
-    return this.#batch.isEmpty(part) ? undefined : decoder.decode(this.#batch.part(part));
+    return this.#batch.text(this.#payload - this.#length(HEADERS), this.#length(REPLY));
   }
 
   get headers() {
-    const part = this.#index + HEADERS;
-    if (this.#batch.isEmpty(part)) return undefined;
-    return (this.#headers ??= MsgHdrs.decode(decoder.decode(this.#batch.part(part))));
+    const length = this.#length(HEADERS);
+    if (length === 0) return undefined;
+    return (this.#headers ??= MsgHdrs.decode(this.#batch.text(this.#payload, length)));
   }
 
   get data() {
-    return (this.#data ??= this.#batch.part(this.#index + PAYLOAD));
+    return (this.#data ??= this.#batch.part(this.#payload, this.#length(PAYLOAD)));
   }
 
   get sid() {
@@ -70,8 +77,7 @@ export class Msg {
   }
 
   size() {
-    const { ends } = this.#batch;
-    const rest = ends[this.#index + PAYLOAD] - ends[this.#index];
+    const rest = this.#length(REPLY) + this.#length(HEADERS) + this.#length(PAYLOAD);
     return new TextEncoder().encode(this.subject).length + rest;
   }
 
@@ -100,26 +106,33 @@ export class Msg {
 export class Unpacker {
   #subject = "";
 
-  /** The messages, which need WASM's memory no more. */
-  unpack(bytes, lengths, owner) {
-    // A view of a whole buffer is of one that was made for this batch.
-    const own = bytes.length === bytes.buffer.byteLength;
-    const count = lengths.length;
-    const ends = new Uint32Array(count);
-    const batch = new Batch(own ? bytes : bytes.slice(), ends, owner);
-    const messages = new Array(count / PARTS);
-    let end = 0;
-    for (let i = 0; i < count; i += PARTS) {
-      const start = end;
-      ends[i] = end += lengths[i];
-      if (end > start) this.#subject = decoder.decode(batch.bytes.subarray(start, end));
-      ends[i + REPLY] = end += lengths[i + REPLY];
-      ends[i + HEADERS] = end += lengths[i + HEADERS];
-      ends[i + PAYLOAD] = end += lengths[i + PAYLOAD];
-      messages[i / PARTS] = new Msg(this.#subject, batch, i);
-    }
-    return messages;
+  /** A batch for `next`, which needs WASM's memory no more. */
+  open(bytes, lengths, owner) {
+    return new Batch(owned(bytes), owned(lengths), owner);
   }
+
+  /** The next message of a batch. */
+  next(batch) {
+    const { index, at, lengths } = batch;
+    if (index === lengths.length) return undefined;
+    const subject = lengths[index];
+    if (subject > 0) this.#subject = batch.text(at + subject, subject);
+    const payload = at + subject + lengths[index + REPLY] + lengths[index + HEADERS];
+    batch.index = index + PARTS;
+    batch.at = payload + lengths[index + PAYLOAD];
+    return new Msg(this.#subject, batch, index, payload);
+  }
+
+  /** All messages at once. */
+  unpack(bytes, lengths, owner) {
+    const batch = this.open(bytes, lengths, owner);
+    return Array.from({ length: lengths.length / PARTS }, () => this.next(batch));
+  }
+}
+
+/** Numbers out of WASM's memory; a view of a whole buffer is of one that was made for them. */
+function owned(view) {
+  return view.byteLength === view.buffer.byteLength ? view : view.slice();
 }
 
 /** Calls the page's function with each message. */
@@ -132,8 +145,9 @@ export class Delivery {
   }
 
   deliver(bytes, lengths, owner) {
-    for (const message of this.#unpacker.unpack(bytes, lengths, owner)) {
-      if (this.#callback === undefined) return;
+    const batch = this.#unpacker.open(bytes, lengths, owner);
+    let message;
+    while (this.#callback !== undefined && (message = this.#unpacker.next(batch)) !== undefined) {
       this.#call(null, message);
     }
   }

@@ -3,7 +3,7 @@
 use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_wasm::{Client, Message, Subject};
+use web_wasm::{Client, Message, Run, Subject};
 
 use crate::error::NatsError;
 use crate::headers::{header_map, write_headers};
@@ -101,7 +101,7 @@ extern "C" {
 
 /// A message as JavaScript has it. Its owner answers for it: JavaScript's own, or else one that is
 /// made for it.
-pub(crate) fn js_message(received: Message, client: Client, owner: Option<&JsValue>) -> JsValue {
+pub(crate) fn js_message(received: &Message, client: Client, owner: Option<&JsValue>) -> JsValue {
     let mut batch = Batch::default();
     batch.push(received);
     match owner {
@@ -121,16 +121,30 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, message: Message) {
-        let known = message.subject == self.subject;
-        let subject = if known { 0 } else { self.append(message.subject.as_bytes()) };
+    pub(crate) fn push(&mut self, message: &Message) {
+        let subject = self.append_subject(&message.subject);
         let reply = message.reply.as_deref().map_or(0, |reply| self.append(reply.as_bytes()));
-        let headers = self.append_with(|bytes| write_headers(&message, bytes));
+        let headers = self.append_with(|bytes| write_headers(message, bytes));
         let payload = self.append(&message.payload);
         self.lengths.extend_from_slice(&[subject, reply, headers, payload]);
-        if !known {
-            self.subject = message.subject;
+    }
+
+    pub(crate) fn push_run(&mut self, run: &Run) {
+        let mut subject = self.append_subject(run.subject());
+        for payload in run.payloads() {
+            let payload = self.append(payload);
+            self.lengths.extend_from_slice(&[subject, 0, 0, payload]);
+            subject = 0;
         }
+    }
+
+    /// Nothing, where it is that of the message before.
+    fn append_subject(&mut self, subject: &Subject) -> u32 {
+        if *subject == self.subject {
+            return 0;
+        }
+        self.subject = subject.clone();
+        self.append(subject.as_bytes())
     }
 
     fn append(&mut self, part: &[u8]) -> u32 {

@@ -86,10 +86,14 @@ fn deliver(
     let responder = OnceCell::new();
     let mut batch = Batch::default();
     move |messages| {
-        while !batch.is_full()
-            && let Some(message) = messages.next()
-        {
-            batch.push(message);
+        while !batch.is_full() {
+            if let Some(run) = messages.next_run() {
+                batch.push_run(&run);
+            } else if let Some(message) = messages.next() {
+                batch.push(&message);
+            } else {
+                break;
+            }
         }
         let owner = responder.get_or_init(|| match owned {
             true => JsValue::UNDEFINED,

@@ -37,3 +37,5 @@ mod reconnecting;
 mod refusals;
 #[path = "simulation/services.rs"]
 mod services;
+#[path = "simulation/together.rs"]
+mod together;

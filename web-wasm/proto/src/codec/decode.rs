@@ -10,6 +10,7 @@ use crate::header::HeaderBlock;
 use crate::info::ServerInfo;
 use crate::message::Message;
 use crate::op::ServerOp;
+use crate::run::Run;
 use crate::subject::{Subject, text_from_wire};
 
 /// How much memory is set aside at once for a message whose size is only announced.
@@ -211,13 +212,30 @@ impl Decoder {
     #[inline]
     pub(crate) fn take_whole(&mut self, whole: &Whole) -> Message {
         let message = whole.message(&self.input);
-        if whole.len() == self.input.len() {
+        self.skip(whole.len());
+        message
+    }
+
+    #[inline]
+    fn skip(&mut self, len: usize) {
+        if len == self.input.len() {
             // An empty rest would keep the frame in memory.
             self.input = Bytes::new();
         } else {
-            self.input.advance(whole.len());
+            self.input.advance(len);
         }
-        message
+    }
+
+    /// The message that was found by [`Self::whole`] just now and those after it that differ from it in
+    /// their payloads alone, if there are any.
+    #[inline]
+    pub(crate) fn take_run(&mut self, whole: &Whole) -> Option<Run> {
+        if !whole.may_begin_run(&self.input) {
+            return None;
+        }
+        let (run, len) = whole.run(&self.input, &self.limits)?;
+        self.skip(len);
+        Some(run)
     }
 
     /// The next line with its end, or `None` when it is not all there.

@@ -179,6 +179,12 @@ impl Connection {
         }
     }
 
+    /// So many messages of an [`Event::Messages`] were for nobody: the subscription was ended because of
+    /// one before them.
+    pub fn orphaned(&mut self, messages: u64) {
+        self.statistics.orphaned += messages;
+    }
+
     /// Unsubscribes, and goes on delivering what the server has sent before it knew; then
     /// [`Event::SubscriptionEnded`] tells [`EndReason::Drained`]. Does nothing for one that has
     /// ended or is draining.

@@ -9,6 +9,7 @@ use super::gap::Gap;
 use super::link::Via;
 use super::{FlushId, RequestId};
 use crate::message::Message;
+use crate::run::Run;
 use crate::server_error::ServerError;
 
 /// Something that the caller of [`Connection::poll_event`](super::Connection::poll_event) has
@@ -58,6 +59,14 @@ pub enum Event {
         sid: u64,
         /// The message.
         message: Message,
+    },
+    /// Several messages for a subscription; see
+    /// [`Connection::poll_events`](super::Connection::poll_events).
+    Messages {
+        /// The subscription.
+        sid: u64,
+        /// The messages, two at least.
+        run: Run,
     },
     /// A subscription gets no more messages. Comes after its last one.
     SubscriptionEnded {

@@ -53,13 +53,23 @@ impl Connection {
     /// that one is moved costs more than the rest of what is done here: it is made when it is known
     /// where it goes.
     #[inline]
-    pub(super) fn handle_whole(&mut self, whole: &Whole) -> Option<Event> {
+    pub(super) fn handle_whole(&mut self, whole: &Whole, together: bool) -> Option<Event> {
         let sid = whole.sid;
         let watched = self.handover.is_some() || self.settling.is_some();
-        if watched || self.requests.is_inbox(sid) || !self.subscriptions.deliver_unlimited(sid) {
+        let plain = match watched || self.requests.is_inbox(sid) {
+            true => None,
+            false => self.subscriptions.unlimited(sid),
+        };
+        let Some(subscription) = plain else {
             let message = self.link.decoder.take_whole(whole);
             return self.handle_message(Via::Present, sid, message);
+        };
+        if together && let Some(run) = self.link.decoder.take_run(whole) {
+            subscription.delivered += run.len() as u64;
+            self.statistics.in_messages += run.len() as u64;
+            return Some(Event::Messages { sid, run });
         }
+        subscription.delivered += 1;
         self.statistics.in_messages += 1;
         Some(Event::Message { sid, message: self.link.decoder.take_whole(whole) })
     }

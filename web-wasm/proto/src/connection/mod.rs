@@ -318,6 +318,16 @@ impl Connection {
 
     /// The next thing to know, or `None` until something else happens.
     pub fn poll_event(&mut self) -> Option<Event> {
+        self.poll(false)
+    }
+
+    /// The same, but messages that come one after the other and are alike but for their payloads may
+    /// be told together, by [`Event::Messages`]. Either may be called each time.
+    pub fn poll_events(&mut self) -> Option<Event> {
+        self.poll(true)
+    }
+
+    fn poll(&mut self, together: bool) -> Option<Event> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
@@ -326,7 +336,7 @@ impl Connection {
                 return None;
             }
             if let Some(whole) = self.link.decoder.whole() {
-                match self.handle_whole(&whole) {
+                match self.handle_whole(&whole, together) {
                     None => continue,
                     event => return event,
                 }

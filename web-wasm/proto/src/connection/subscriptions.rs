@@ -100,16 +100,10 @@ impl Subscriptions {
         }
     }
 
-    /// Counts a message for a subscription without a limit, and says whether it has none.
+    /// A subscription without a limit, whose messages only have to be counted.
     #[inline]
-    pub(super) fn deliver_unlimited(&mut self, sid: u64) -> bool {
-        match self.by_sid.get_mut(&sid) {
-            Some(subscription) if subscription.max.is_none() => {
-                subscription.delivered += 1;
-                true
-            }
-            _ => false,
-        }
+    pub(super) fn unlimited(&mut self, sid: u64) -> Option<&mut Subscription> {
+        self.by_sid.get_mut(&sid).filter(|subscription| subscription.max.is_none())
     }
 
     /// Takes out every subscription that a server's refusal of `subject` is about, oldest first.

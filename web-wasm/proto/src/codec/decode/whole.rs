@@ -1,6 +1,7 @@
 //! Messages that lie whole in one portion, as almost all do: where their parts are is found in one
 //! pass, and nothing is copied or counted up for the line itself.
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use bytes::Bytes;
@@ -8,10 +9,14 @@ use bytes::Bytes;
 use super::Limits;
 use crate::header::HeaderBlock;
 use crate::message::Message;
+use crate::run::Run;
 use crate::subject::Subject;
 
 /// The most digits that fit every number of 32 bits; more are read the long way.
 const MOST_DIGITS: usize = 9;
+
+/// How many messages make a run, so that who takes it takes no more at once.
+const LONGEST_RUN: usize = 256;
 
 /// Where the parts of a message are, from the start of its line on.
 #[derive(Clone, Debug)]
@@ -23,6 +28,8 @@ pub(crate) struct Whole {
     /// None for MSG.
     headers: Option<Range<usize>>,
     payload: Range<usize>,
+    /// Where the sizes begin, or the reply subject.
+    head: usize,
 }
 
 impl Whole {
@@ -68,6 +75,7 @@ impl Whole {
             reply: reply_len.map(|len| before_reply..before_reply + len),
             headers: with_headers.then_some(start..split),
             payload: split..start + total,
+            head: before_reply,
         })
     }
 
@@ -93,6 +101,52 @@ impl Whole {
             None => message,
         }
     }
+
+    /// Whether it may be the first of a [`run`](Self::run). Subjects that differ do so at their ends, as a
+    /// rule, and looking there is one comparison.
+    #[inline]
+    pub(super) fn may_begin_run(&self, input: &[u8]) -> bool {
+        if self.reply.is_some() || self.headers.is_some() {
+            return false;
+        }
+        let end_of_head = |start| input.get(start..start + self.head)?.last_chunk::<8>();
+        let next = end_of_head(self.len());
+        next.is_some() && next == end_of_head(0)
+    }
+
+    /// The messages that `input` begins with, this one and those after it that differ from it in their
+    /// payloads alone, and how many bytes they take; none if there is only this one, or if it
+    /// [may not](Self::may_begin_run) begin a run.
+    pub(super) fn run(&self, input: &Bytes, limits: &Limits) -> Option<(Run, usize)> {
+        let head = input.get(..self.head)?;
+        let mut next = follower(input, self.len(), head, limits)?;
+        // As many as there are if they are as long as this one.
+        let likely = (input.len() / self.len()).min(LONGEST_RUN);
+        let mut payloads = Vec::with_capacity(likely);
+        payloads.push(self.payload.clone());
+        let end = loop {
+            let end = next.end + 2;
+            payloads.push(next);
+            match follower(input, end, head, limits) {
+                Some(follower) if payloads.len() < LONGEST_RUN => next = follower,
+                _ => break end,
+            }
+        };
+        let subject = Subject::within(input, self.subject.clone());
+        Some((Run::new(subject, input.slice(..end), payloads), end))
+    }
+}
+
+/// Where the payload of the message is that begins at `start`, if its line begins with `head` and ends
+/// with a size, and it is all there and within the limits.
+#[inline]
+fn follower(input: &[u8], start: usize, head: &[u8], limits: &Limits) -> Option<Range<usize>> {
+    let mut rest = input.get(start..)?.strip_prefix(head)?;
+    let (_, total) = read_sizes(&mut rest, false)?;
+    let total = total as usize;
+    let begin = input.len() - rest.len();
+    let fits = begin - start <= limits.control_line && total <= limits.payload;
+    (fits && rest.get(total..total + 2)? == b"\r\n").then(|| begin..begin + total)
 }
 
 fn with_headers(message: Message, block: &Bytes) -> Message {

@@ -15,6 +15,53 @@ fn messages_reach_their_subscription() {
 }
 
 #[test]
+fn messages_that_are_alike_come_together() {
+    let mut rig = Rig::connected();
+    let a = rig.subscribe("a");
+    let one = |payload: &str| format!("MSG a 1 {}\r\n{payload}\r\n", payload.len());
+    let wire = [one("1"), one("22"), one(""), one("4").replace("a 1", "a 1 r"), one("5")].concat();
+    let wire = Bytes::from([wire, one("6").repeat(300)].concat());
+    rig.connection.handle_input(rig.now, Via::Present, wire.clone());
+    let Some(Event::Messages { sid, mut run }) = rig.connection.poll_events() else { panic!() };
+    assert_eq!((sid, run.subject().as_str(), run.len(), run.length()), (a, "a", 3, 3));
+    assert_eq!(run.payloads().collect::<Vec<_>>(), [&b"1"[..], b"22", b""]);
+    let first = run.next().unwrap();
+    assert_eq!(Event::Message { sid, message: first.clone() }, message(a, "a", "1"));
+    assert_eq!((run.len(), run.length()), (2, 2));
+    let view = wire.slice_ref(&first.payload);
+    assert_eq!(view.as_ptr(), first.payload.as_ptr(), "it is a view into what was read");
+    let Some(Event::Message { message, .. }) = rig.connection.poll_events() else { panic!() };
+    assert_eq!(message.reply.as_deref(), Some("r"));
+    // One that has another length does not end it; no more than so many come at once.
+    let mut lengths = Vec::new();
+    while let Some(event) = rig.connection.poll_events() {
+        match event {
+            Event::Messages { run, .. } => lengths.push(run.len()),
+            Event::Message { .. } => lengths.push(1),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(lengths, [256, 45]);
+    assert_eq!(rig.connection.statistics().in_messages, 305);
+    assert_eq!(run.count(), 2, "what is left stays");
+}
+
+#[test]
+fn messages_of_what_has_a_limit_come_one_by_one() {
+    let mut rig = Rig::connected();
+    let sid = rig.subscribe("a");
+    rig.connection.unsubscribe(sid, Some(2));
+    let wire = Bytes::from("MSG a 1 1\r\nx\r\n".repeat(3));
+    rig.connection.handle_input(rig.now, Via::Present, wire);
+    for _ in 0..2 {
+        assert_eq!(rig.connection.poll_events(), Some(message(sid, "a", "x")));
+    }
+    let reason = EndReason::MaxDelivered { max: 2 };
+    assert_eq!(rig.connection.poll_events(), Some(Event::SubscriptionEnded { sid, reason }));
+    assert_eq!(rig.connection.poll_events(), None);
+}
+
+#[test]
 fn a_giant_message_is_taken_whole_or_in_crumbs() {
     const SIZE: usize = 3 << 20;
     let wire = [format!("MSG a 1 {SIZE}\r\n").into_bytes(), vec![b'x'; SIZE], b"\r\n".to_vec()];
