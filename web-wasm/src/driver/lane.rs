@@ -1,7 +1,6 @@
 //! One transport and its sign-in.
 
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::rc::Rc;
 
 use nats_proto::connection::{Auth, Challenge, Via};
@@ -9,13 +8,10 @@ use nats_proto::{Connection, Instant, ServerAddr};
 
 use crate::credentials::{AuthError, Credentials};
 use crate::platform::LocalBoxFuture;
-use crate::transport::{Transport, TransportEvent, Writable};
+use crate::transport::{ASK_AGAIN_AFTER, Transport, TransportEvent, Writable};
 
 /// How large a websocket message the client makes of many small NATS messages.
 const FRAME: usize = 64 * 1024;
-
-/// How soon a transport that was full is asked again.
-const RETRY_WRITE: Duration = Duration::from_millis(4);
 
 /// Websocket close code of a client that leaves as it should (RFC 6455 §7.4.1).
 const NORMAL_CLOSURE: u16 = 1000;
@@ -77,13 +73,13 @@ impl Lane {
             if !connection.has_outbound(via) {
                 break;
             }
-            match self.transport.writable() {
+            match self.transport.writable(now) {
                 Writable::Now => match connection.poll_transmit(via, FRAME) {
                     Some(bytes) => self.transport.send(&bytes),
                     None => break,
                 },
                 Writable::AskAgain => {
-                    self.write_at = Some(now + RETRY_WRITE);
+                    self.write_at = Some(now + ASK_AGAIN_AFTER);
                     break;
                 }
                 Writable::WhenOpen => break,
