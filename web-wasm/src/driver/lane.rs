@@ -10,8 +10,9 @@ use crate::credentials::{AuthError, Credentials};
 use crate::platform::LocalBoxFuture;
 use crate::transport::{ASK_AGAIN_AFTER, Transport, TransportEvent, Writable};
 
-/// How large a websocket message the client makes of many small NATS messages.
-const FRAME: usize = 64 * 1024;
+/// How large a websocket message the client makes of many small NATS messages. Beside its bytes each
+/// costs Chromium's page some 30 µs, and the process that sends it half of that.
+const FRAME: usize = 256 * 1024;
 
 /// Websocket close code of a client that leaves as it should (RFC 6455 §7.4.1).
 const NORMAL_CLOSURE: u16 = 1000;
