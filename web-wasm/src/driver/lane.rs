@@ -1,7 +1,6 @@
 //! One transport and its sign-in.
 
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -10,13 +9,11 @@ use nats_proto::{Connection, Instant, ServerAddr};
 
 use crate::credentials::{AuthError, Credentials};
 use crate::platform::LocalBoxFuture;
-use crate::transport::{PORTION, Transport, TransportEvent, Writable};
+use crate::transport::{ASK_AGAIN_AFTER, PORTION, Transport, TransportEvent, Writable};
 
-/// How large a websocket message the client makes of many small NATS messages.
-const FRAME: usize = 64 * 1024;
-
-/// How soon a transport that was full is asked again.
-const RETRY_WRITE: Duration = Duration::from_millis(4);
+/// How large a websocket message the client makes of many small NATS messages. Beside its bytes each
+/// costs Chromium's page some 30 µs, and the process that sends it half of that.
+const FRAME: usize = 256 * 1024;
 
 /// Websocket close code of a client that leaves as it should (RFC 6455 §7.4.1).
 const NORMAL_CLOSURE: u16 = 1000;
@@ -97,13 +94,13 @@ impl Lane {
             if !connection.has_outbound(via) {
                 break;
             }
-            match self.transport.writable() {
+            match self.transport.writable(now) {
                 Writable::Now => match connection.poll_transmit(via, FRAME) {
                     Some(bytes) => self.transport.send(&bytes),
                     None => break,
                 },
                 Writable::AskAgain => {
-                    self.write_at = Some(now + RETRY_WRITE);
+                    self.write_at = Some(now + ASK_AGAIN_AFTER);
                     break;
                 }
                 Writable::WhenOpen => break,

@@ -6,11 +6,15 @@ mod high_water;
 pub(crate) mod websys;
 
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use nats_proto::ServerAddr;
 pub use nats_proto::connection::TransportClosed;
+use nats_proto::{Instant, ServerAddr};
+
+/// How soon a transport that was full is asked again.
+pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(4);
 
 /// How many bytes of a frame are read before those whose messages lie in them have their turn. A
 /// reverse proxy may have nats-server send frames of megabytes, with more messages than a
@@ -41,8 +45,8 @@ pub trait Transport {
         drop(heed);
     }
 
-    /// Whether it takes more bytes now.
-    fn writable(&self) -> Writable;
+    /// Whether it takes more bytes now, on the clock of the [`Platform`](crate::Platform).
+    fn writable(&self, now: Instant) -> Writable;
 
     /// Hands over bytes to be sent as one websocket message. If that fails, the transport ends,
     /// and [`Transport::poll_event`] tells it.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use js_sys::{Array, ArrayBuffer, Uint8Array};
-use nats_proto::{ByteString, ServerAddr};
+use nats_proto::{ByteString, Instant, ServerAddr};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
@@ -188,12 +188,12 @@ impl Transport for WebSysTransport {
         self.state.heed.set(heed).ok();
     }
 
-    fn writable(&self) -> Writable {
+    fn writable(&self, now: Instant) -> Writable {
         if self.socket.ready_state() != WebSocket::OPEN {
             return Writable::WhenOpen;
         }
         let mut high_water = self.high_water.get();
-        let admits = high_water.admits(self.socket.buffered_amount());
+        let admits = high_water.admits(self.socket.buffered_amount(), now);
         self.high_water.set(high_water);
         if admits { Writable::Now } else { Writable::AskAgain }
     }

@@ -239,7 +239,7 @@ impl Transport for TokioTransport {
         }
     }
 
-    fn writable(&self) -> Writable {
+    fn writable(&self, _: nats_proto::Instant) -> Writable {
         // Frames wait in the channel until the socket is open.
         Writable::Now
     }

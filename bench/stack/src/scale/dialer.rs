@@ -126,7 +126,7 @@ impl Transport for Socket {
         }
     }
 
-    fn writable(&self) -> Writable {
+    fn writable(&self, _: nats_proto::Instant) -> Writable {
         Writable::Now
     }
 

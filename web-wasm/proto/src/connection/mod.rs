@@ -13,6 +13,7 @@ mod keepalive;
 mod link;
 mod outbound;
 mod requests;
+mod segments;
 mod settling;
 mod subscriptions;
 
@@ -370,11 +371,11 @@ impl Connection {
             Some(bytes) => bytes,
             None => match &mut self.link_mut(via)?.control {
                 control if control.is_empty() => self.outbound.transmit(max)?,
-                control => control.split().freeze(),
+                control => control.split(),
             },
         };
         self.statistics.out_bytes += bytes.len() as u64;
-        Some(bytes)
+        Some(bytes.freeze())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, if ever.

@@ -3,16 +3,20 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::RequestId;
 use super::error::PublishError;
+use super::segments::Segments;
 use crate::codec::encode;
 use crate::header::HeaderMap;
 
 /// How many bytes of small messages are put together before another run is begun. A transport
 /// sends runs whole, so this bounds its frames where messages are smaller.
 const RUN: usize = 32 * 1024;
+
+/// What the line of a message takes at most beside its subjects.
+const LINE: usize = 64;
 
 /// The outbound buffer: whole operations in order, of which messages outlive a connection.
 ///
@@ -21,7 +25,8 @@ const RUN: usize = 32 * 1024;
 /// and keep the other messages.
 #[derive(Debug)]
 pub(super) struct Outbound {
-    buffer: BytesMut,
+    bytes: Segments,
+    /// None of them is in two segments.
     runs: VecDeque<Run>,
     limit: usize,
     /// Messages accepted, handed to the transport, and known to have reached the server.
@@ -30,7 +35,7 @@ pub(super) struct Outbound {
     confirmed: u64,
 }
 
-/// A stretch of the buffer.
+/// A stretch of the bytes.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     len: usize,
@@ -43,7 +48,7 @@ struct Run {
 impl Outbound {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            buffer: BytesMut::new(),
+            bytes: Segments::default(),
             runs: VecDeque::new(),
             limit,
             queued: 0,
@@ -54,7 +59,7 @@ impl Outbound {
 
     /// Bytes not yet handed to the transport.
     pub(super) fn len(&self) -> usize {
-        self.buffer.len()
+        self.bytes.len()
     }
 
     /// Messages not yet handed to the transport.
@@ -80,17 +85,17 @@ impl Outbound {
     }
 
     /// Puts control operations in front of everything.
-    pub(super) fn control_first(&mut self, mut control: BytesMut) {
+    pub(super) fn control_first(&mut self, control: BytesMut) {
         if !control.is_empty() {
             self.runs.push_front(Run { len: control.len(), messages: 0, now_or_never: None });
-            control.unsplit(self.buffer.split());
-            self.buffer = control;
+            let rest = core::mem::replace(&mut self.bytes, Segments::from(control));
+            self.bytes.extend(rest);
         }
     }
 
     /// Puts back in front what was taken out.
     pub(super) fn unsplit(&mut self, mut earlier: Self) {
-        earlier.buffer.unsplit(self.buffer.split());
+        earlier.bytes.extend(core::mem::take(&mut self.bytes));
         earlier.runs.append(&mut self.runs);
         earlier.queued = self.queued;
         *self = earlier;
@@ -98,9 +103,8 @@ impl Outbound {
 
     /// Appends control operations. They are few and short and not bounded by the limit.
     pub(super) fn control(&mut self, write: impl FnOnce(&mut BytesMut)) {
-        let before = self.buffer.len();
-        write(&mut self.buffer);
-        self.account(self.buffer.len() - before, 0, None);
+        let len = self.bytes.append(LINE, write);
+        self.account(len, 0, None);
     }
 
     /// Appends a message and returns its size on the wire. One that is a request for the present
@@ -115,10 +119,15 @@ impl Outbound {
     ) -> Result<usize, PublishError> {
         // A single message may exceed the limit: else one that the server would take could
         // never be sent.
-        if self.buffer.len() >= self.limit {
+        if self.bytes.len() >= self.limit {
             return Err(PublishError::BufferFull { limit: self.limit });
         }
-        let len = encode::publish(&mut self.buffer, subject, reply, headers, payload);
+        let names = subject.len() + reply.map_or(0, str::len);
+        let headers_len = headers.map_or(0, HeaderMap::wire_len);
+        let about = LINE + names + headers_len + payload.len();
+        let len = self.bytes.append(about, |end| {
+            encode::publish(end, subject, reply, headers, payload);
+        });
         self.account(len, 1, now_or_never);
         self.queued += 1;
         Ok(len)
@@ -128,8 +137,9 @@ impl Outbound {
         let alike = |run: &Run| {
             (run.messages > 0) == (messages > 0) && run.now_or_never.or(now_or_never).is_none()
         };
+        let joined = self.bytes.last_len() > len;
         match self.runs.back_mut() {
-            Some(run) if run.len < RUN && alike(run) => {
+            Some(run) if joined && run.len < RUN && alike(run) => {
                 run.len += len;
                 run.messages += messages;
             }
@@ -139,7 +149,8 @@ impl Outbound {
 
     /// Takes bytes to send: whole operations, at most `max` bytes unless the first run alone
     /// has more.
-    pub(super) fn transmit(&mut self, max: usize) -> Option<Bytes> {
+    pub(super) fn transmit(&mut self, max: usize) -> Option<BytesMut> {
+        let max = max.min(self.bytes.first_len());
         let mut len = 0;
         while let Some(&run) = self.runs.front() {
             if len > 0 && len + run.len > max {
@@ -149,7 +160,7 @@ impl Outbound {
             self.transmitted += run.messages;
             self.runs.pop_front();
         }
-        (len > 0).then(|| self.buffer.split_to(len).freeze())
+        (len > 0).then(|| self.bytes.take(len))
     }
 
     /// The server has the first `covered` messages.
@@ -178,25 +189,25 @@ impl Outbound {
         given_up
     }
 
-    fn keep(&mut self, which: impl Fn(&Run) -> bool) {
-        if self.runs.iter().all(&which) {
+    fn keep(&mut self, which: fn(&Run) -> bool) {
+        if self.runs.iter().all(which) {
             return;
         }
-        let mut kept = BytesMut::with_capacity(self.buffer.len());
+        let mut kept = Segments::default();
         for run in &self.runs {
-            let bytes = self.buffer.split_to(run.len);
+            let bytes = self.bytes.take(run.len);
             if which(run) {
-                kept.extend_from_slice(&bytes);
+                kept.append(bytes.len(), |end| end.extend_from_slice(&bytes));
             }
         }
-        self.buffer = kept;
+        self.bytes = kept;
         self.runs.retain(which);
     }
 
     /// Gives up every message that waits and returns how many there were.
     pub(super) fn discard(&mut self) -> u64 {
         let discarded = self.messages();
-        self.buffer = BytesMut::new();
+        self.bytes = Segments::default();
         self.runs.clear();
         self.queued = self.transmitted;
         discarded
@@ -205,6 +216,10 @@ impl Outbound {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec;
+
     use super::*;
 
     fn publish(outbound: &mut Outbound, payload: &[u8]) -> Result<usize, PublishError> {
@@ -237,6 +252,34 @@ mod tests {
             total += bytes.len();
         }
         assert_eq!(total, 1_000 * (11 + 100 + 2));
+    }
+
+    #[test]
+    fn megabytes_come_out_in_order_whole_and_few_at_a_time() {
+        let mut outbound = Outbound::new(usize::MAX);
+        let mut expected = Vec::new();
+        for number in 0..3_000_usize {
+            let payload = vec![b'a' + (number % 26) as u8; number % 5_000];
+            publish(&mut outbound, &payload).unwrap();
+            expected.extend_from_slice(format!("PUB s {}\r\n", payload.len()).as_bytes());
+            expected.extend_from_slice(&payload);
+            expected.extend_from_slice(b"\r\n");
+            if number % 500 == 0 {
+                outbound.control(encode::ping);
+                expected.extend_from_slice(b"PING\r\n");
+            }
+            if number == 1_500 {
+                assert_eq!(outbound.reset(), 0);
+                expected = String::from_utf8_lossy(&expected).replace("PING\r\n", "").into_bytes();
+            }
+        }
+        assert_eq!(outbound.len(), expected.len());
+        let frames: Vec<_> = core::iter::from_fn(|| outbound.transmit(256 * 1024)).collect();
+        assert!(frames.iter().all(|frame| frame.len() <= 256 * 1024));
+        assert!(frames.len() <= expected.len() / (200 * 1024), "{} frames", frames.len());
+        assert!(frames.iter().all(|frame| frame.starts_with(b"P") && frame.ends_with(b"\r\n")));
+        assert_eq!(frames.concat(), expected);
+        assert_eq!((outbound.len(), outbound.messages(), outbound.reset()), (0, 0, 3_000));
     }
 
     #[test]
@@ -279,7 +322,7 @@ mod tests {
         assert_eq!(earlier.reset(), 1);
         outbound.unsplit(earlier);
         assert_eq!((outbound.messages(), outbound.queued()), (2, 3));
-        let bytes = outbound.transmit(1 << 20).unwrap();
+        let bytes: Vec<u8> = core::iter::from_fn(|| outbound.transmit(1 << 20)).flatten().collect();
         assert_eq!(&bytes[..], b"PUB s 1\r\n2\r\nPUB s 1\r\n3\r\n");
         assert_eq!(outbound.reset(), 2);
     }

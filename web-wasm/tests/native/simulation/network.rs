@@ -432,7 +432,7 @@ impl Transport for VirtualTransport {
         })
     }
 
-    fn writable(&self) -> Writable {
+    fn writable(&self, _: Instant) -> Writable {
         self.simulation.network(|network| {
             let line = network.line_mut(self.id);
             let (in_flight, link) = (line.in_flight, line.link);
