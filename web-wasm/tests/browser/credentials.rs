@@ -196,7 +196,8 @@ async fn a_page_stays_beyond_the_life_of_its_credential() {
 
     let began = env::unix_time();
     let (mut pings, mut handovers) = (0, 0);
-    while handovers < 2 {
+    // For longer than the first credential lasts.
+    while handovers < 2 || env::unix_time() <= began + grant.ttl {
         assert_eq!(env::within(post("/ping")).await, 200);
         pings += 1;
         env::within(updates.next()).await.expect("each ping is an update");
@@ -206,7 +207,6 @@ async fn a_page_stays_beyond_the_life_of_its_credential() {
         }
         env::pause(20).await;
     }
-    assert!(env::unix_time() > began + 4, "the first credential has expired");
     client.flush().await.unwrap();
     let possible = client.statistics().possible_duplicates;
     assert!(updates.pending() as u64 <= possible, "of {pings} some came twice");
