@@ -48,7 +48,7 @@ pub enum PublishError {
     #[error(transparent)]
     Api(ApiError),
     /// No confirmation came in time. The message may have been stored.
-    #[error("no confirmation within {timeout:?}")]
+    #[error("no confirmation within {} ms", .timeout.as_millis())]
     TimedOut {
         /// How long was waited, the last time.
         timeout: Duration,

@@ -3,6 +3,7 @@
 use core::hash::{Hash, Hasher};
 
 use hashbrown::{HashMap, HashSet};
+use rustc_hash::FxSeededState;
 
 use crate::message::Message;
 
@@ -10,12 +11,12 @@ use crate::message::Message;
 ///
 /// NATS numbers no messages, so what tells copies from each other is what they say. That is exact
 /// for messages that differ. Of those that are alike, as many are taken for copies as must be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Copies {
-    counts: HashMap<Content, Count>,
+    counts: HashMap<Content, Count, FxSeededState>,
     /// What the client published itself over the old transport, and does not want back: the server
     /// takes the new one for somebody else's. Of no subscription in particular.
-    own: HashSet<Content>,
+    own: HashSet<Content, FxSeededState>,
 }
 
 /// The subscription of what belongs to none.
@@ -73,6 +74,13 @@ pub(super) enum Verdict {
 }
 
 impl Copies {
+    /// None so far. Messages are strangers' words: `seed` is nothing that those know, so that nobody can make
+    /// many that are found slowly.
+    pub(super) fn new(seed: usize) -> Self {
+        let hasher = FxSeededState::with_seed(seed);
+        Self { counts: HashMap::with_hasher(hasher.clone()), own: HashSet::with_hasher(hasher) }
+    }
+
     /// The old transport delivered a message, and `surely` the new one does, too.
     pub(super) fn deliver(&mut self, sid: u64, message: &Message, surely: bool) {
         let count = self.count(sid, message);
@@ -135,7 +143,7 @@ mod tests {
 
     #[test]
     fn messages_that_differ_are_told_apart() {
-        let mut copies = Copies::default();
+        let mut copies = Copies::new(7);
         copies.deliver(1, &message("a"), true);
         copies.deliver(1, &message("b"), true);
         assert_eq!(copies.judge_all(1, &message("a")), Verdict::Copy);
@@ -149,7 +157,7 @@ mod tests {
 
     #[test]
     fn of_messages_that_are_alike_none_is_lost() {
-        let mut copies = Copies::default();
+        let mut copies = Copies::new(7);
         copies.deliver(1, &message("tick"), false);
         copies.deliver(1, &message("tick"), true);
         assert_eq!(copies.judge(1, &message("tick")), Verdict::Copy);
@@ -159,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_the_client_does_not_want_back_is_left_out() {
-        let mut copies = Copies::default();
+        let mut copies = Copies::new(7);
         assert_eq!(copies.judge(1, &message("mine")), Verdict::News);
         copies.published(message("mine"));
         assert_eq!(copies.judge(1, &message("mine")), Verdict::Copy);
@@ -169,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_should_have_come_and_is_alike_is_a_copy() {
-        let mut copies = Copies::default();
+        let mut copies = Copies::new(7);
         copies.deliver(1, &message("a"), false);
         assert_eq!(copies.judge_all(1, &message("a")), Verdict::Copy);
         assert_eq!(copies.judge_all(1, &message("a")), Verdict::News);

@@ -74,7 +74,7 @@ pub enum RequestError {
     #[error("no responders")]
     NoResponders,
     /// No answer came in time.
-    #[error("no answer within {timeout:?}")]
+    #[error("no answer within {} ms", millis(.timeout))]
     TimedOut {
         /// How long was waited.
         timeout: Duration,
@@ -98,7 +98,7 @@ pub enum FlushError {
     #[error("the connection broke before the server confirmed")]
     Disconnected,
     /// The server did not confirm in time.
-    #[error("the server did not confirm within {timeout:?}")]
+    #[error("the server did not confirm within {} ms", millis(.timeout))]
     TimedOut {
         /// How long was waited.
         timeout: Duration,
@@ -150,7 +150,7 @@ pub enum DisconnectReason {
         unanswered: usize,
     },
     /// The connection was not there in time, from dialling to the answer to CONNECT.
-    #[error("not connected within {timeout:?}{}", Because(.error))]
+    #[error("not connected within {} ms{}", millis(.timeout), Because(.error))]
     ConnectTimeout {
         /// How long was waited.
         timeout: Duration,
@@ -178,6 +178,11 @@ impl DisconnectReason {
             _ => None,
         }
     }
+}
+
+/// Whole milliseconds. Other forms of a duration take code that a page would have to load for it.
+fn millis(duration: &Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 struct Because<'a>(&'a Option<ServerError>);

@@ -26,6 +26,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use super::copies::{Copies, Verdict};
 use super::error::{DisconnectReason, EndReason, FlushError};
@@ -70,7 +71,7 @@ pub(super) struct Handover {
     aside: Vec<(u64, Message)>,
     copies: Copies,
     /// How many messages the next transport brought for each subscription.
-    brought: HashMap<u64, u64>,
+    brought: HashMap<u64, u64, FxBuildHasher>,
 }
 
 /// How far it has come.
@@ -154,8 +155,8 @@ impl Connection {
             left_at: now,
             rest: None,
             aside: Vec::new(),
-            copies: Copies::default(),
-            brought: HashMap::new(),
+            copies: Copies::new(self.seed),
+            brought: HashMap::default(),
         });
         self.send_ping(Via::Present, Purpose::Handover { question: opening });
         true

@@ -128,6 +128,8 @@ pub struct Connection {
     draining: bool,
     events: VecDeque<Event>,
     nuid: Nuid,
+    /// What strangers do not know: where what they say is put, they can't choose.
+    seed: usize,
     statistics: Statistics,
 }
 
@@ -146,6 +148,7 @@ impl Connection {
     /// which make its inboxes its own.
     pub fn new(config: Config, entropy: [u8; 32]) -> Self {
         let mut nuid = Nuid::new(entropy);
+        let [.., a, b, c, d] = entropy;
         let inbox = format!("{}.{}", config.inbox_prefix, nuid.next());
         Self {
             now: Instant::ORIGIN,
@@ -162,6 +165,7 @@ impl Connection {
             draining: false,
             events: VecDeque::new(),
             nuid,
+            seed: u32::from_le_bytes([a, b, c, d]) as usize,
             statistics: Statistics::default(),
             config,
         }

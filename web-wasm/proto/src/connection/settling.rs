@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use super::Connection;
 use super::copies::{Copies, Verdict};
@@ -26,7 +27,7 @@ pub(super) struct Settling {
     /// Whether the old transport broke off.
     pub(super) broke: bool,
     pub(super) shared: u64,
-    pub(super) brought: HashMap<u64, u64>,
+    pub(super) brought: HashMap<u64, u64, FxBuildHasher>,
 }
 
 impl Settling {
