@@ -3,9 +3,10 @@
 use alloc::string::String;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const PREFIX_LEN: u32 = 12;
+/// The prefix has twice as many, which do not fit a number that is cheap to divide.
+const HALF_LEN: u32 = 6;
 const SEQUENCE_LEN: u32 = 10;
-const PREFIXES: u128 = 62u128.pow(PREFIX_LEN);
+const HALVES: u64 = 62u64.pow(HALF_LEN);
 const SEQUENCES: u64 = 62u64.pow(SEQUENCE_LEN);
 const MIN_STEP: u64 = 33;
 const STEPS: u64 = 300;
@@ -20,7 +21,7 @@ const STEPS: u64 = 300;
 /// [NUID]: https://github.com/nats-io/nuid
 #[derive(Clone, Debug)]
 pub struct Nuid {
-    prefix: u128,
+    prefix: [u64; 2],
     sequence: u64,
     step: u64,
 }
@@ -33,7 +34,7 @@ impl Nuid {
             .map(|chunk| chunk.iter().fold(0u64, |word, &byte| (word << 8) | u64::from(byte)));
         let mut word = move || words.next().unwrap_or_default();
         Self {
-            prefix: ((u128::from(word()) << 64) | u128::from(word())) % PREFIXES,
+            prefix: [word() % HALVES, word() % HALVES],
             sequence: word() % SEQUENCES,
             step: MIN_STEP + word() % STEPS,
         }
@@ -45,18 +46,24 @@ impl Nuid {
         self.sequence += self.step;
         if self.sequence >= SEQUENCES {
             self.sequence -= SEQUENCES;
-            self.prefix = (self.prefix + 1) % PREFIXES;
+            let [high, low] = &mut self.prefix;
+            *low = (*low + 1) % HALVES;
+            if *low == 0 {
+                *high = (*high + 1) % HALVES;
+            }
         }
-        let mut id = [0u8; (PREFIX_LEN + SEQUENCE_LEN) as usize];
-        let (prefix, sequence) = id.split_at_mut(PREFIX_LEN as usize);
-        write_base62(prefix, self.prefix);
-        write_base62(sequence, u128::from(self.sequence));
+        let mut id = [0u8; (2 * HALF_LEN + SEQUENCE_LEN) as usize];
+        let (high, rest) = id.split_at_mut(HALF_LEN as usize);
+        let (low, sequence) = rest.split_at_mut(HALF_LEN as usize);
+        write_base62(high, self.prefix[0]);
+        write_base62(low, self.prefix[1]);
+        write_base62(sequence, self.sequence);
         id.iter().map(|&digit| char::from(digit)).collect()
     }
 }
 
 /// Writes `value` right-aligned, most significant digit first.
-pub(crate) fn write_base62(out: &mut [u8], mut value: u128) {
+pub(crate) fn write_base62(out: &mut [u8], mut value: u64) {
     for digit in out.iter_mut().rev() {
         *digit = DIGITS[(value % 62) as usize];
         value /= 62;
@@ -78,9 +85,11 @@ mod tests {
 
     #[test]
     fn a_full_sequence_carries_into_the_prefix() {
-        let mut nuid = Nuid { prefix: PREFIXES - 1, sequence: SEQUENCES - 1, step: 1 };
+        let mut nuid = Nuid { prefix: [HALVES - 1; 2], sequence: SEQUENCES - 1, step: 1 };
         assert_eq!(nuid.next(), "0".repeat(22));
         assert_eq!(nuid.next(), alloc::format!("{}1", "0".repeat(21)));
+        let mut nuid = Nuid { prefix: [0, HALVES - 1], sequence: SEQUENCES - 1, step: 1 };
+        assert_eq!(nuid.next(), alloc::format!("000001{}", "0".repeat(16)));
     }
 
     #[test]

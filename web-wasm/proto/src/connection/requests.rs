@@ -75,7 +75,7 @@ impl Requests {
     pub(super) fn prepare(&self) -> (RequestId, String) {
         let id = self.last + 1;
         let mut token = [0u8; TOKEN_LEN];
-        write_base62(&mut token, u128::from(id));
+        write_base62(&mut token, id);
         let mut reply = String::with_capacity(self.inbox.len() + 1 + TOKEN_LEN);
         reply.push_str(&self.inbox);
         reply.push('.');
