@@ -45,7 +45,7 @@ pub trait Transport {
         drop(heed);
     }
 
-    /// Whether it takes more bytes now, on the clock of the [`Platform`](crate::Platform).
+    /// Whether it takes more bytes now, on the clock of the [`Platform`](crate::platform::Platform).
     fn writable(&self, now: Instant) -> Writable;
 
     /// Hands over bytes to be sent as one websocket message. If that fails, the transport ends,
