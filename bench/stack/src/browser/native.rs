@@ -56,22 +56,27 @@ impl Wire {
     }
 }
 
-/// Publishes `count` messages of `size` bytes, as fast as the server takes them.
-pub(crate) async fn feed(
+/// Publishes `count` messages of `size` bytes on these subjects in turn, which are all of one length, as
+/// fast as the server takes them.
+pub(crate) async fn feed<S: AsRef<str>>(
     server: &Server,
-    subject: &str,
+    subjects: &[S],
     size: usize,
     count: u64,
 ) -> Result<(), Error> {
     let mut wire = Wire::connect(server).await?;
-    let mut one = BytesMut::new();
-    encode::publish(&mut one, subject, None, None, &vec![b'x'; size]);
-    let at_once = (BATCH / one.len()).max(1) as u64;
-    let batch = one.repeat(at_once as usize);
+    let mut each = BytesMut::new();
+    for subject in subjects {
+        encode::publish(&mut each, subject.as_ref(), None, None, &vec![b'x'; size]);
+    }
+    let one = each.len() / subjects.len();
+    let turns = (BATCH / each.len()).max(1);
+    let at_once = (turns * subjects.len()) as u64;
+    let batch = each.repeat(turns);
     let mut left = count;
     while left > 0 {
         let now = left.min(at_once);
-        wire.write(&batch[..one.len() * now as usize]).await?;
+        wire.write(&batch[..one * now as usize]).await?;
         left -= now;
     }
     wire.flush().await

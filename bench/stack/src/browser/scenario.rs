@@ -17,7 +17,9 @@ use crate::statistics::quantile;
 pub(crate) enum Scenario {
     /// Receives what a native program publishes as fast as it can.
     Receive { size: usize },
-    /// The same by way of a reverse proxy.
+    /// The same on ten subjects in turn, by one subscription to all of them.
+    ReceiveMixed { size: usize },
+    /// The same as the first by way of a reverse proxy.
     ReceiveBehind { size: usize },
     /// Publishes without waiting, and flushes at the end.
     Publish { size: usize },
@@ -35,6 +37,8 @@ pub(crate) enum Scenario {
 
 /// The sizes of payloads, in bytes.
 const SIZES: [usize; 4] = [16, 128, 1024, 16 * 1024];
+/// Those that are received on several subjects, too.
+const SIZES_MIXED: [usize; 2] = [16, 128];
 /// Those that are received behind a proxy, too.
 const SIZES_BEHIND: [usize; 3] = [16, 128, 1024];
 /// Of the messages whose latency counts more than their size.
@@ -45,18 +49,29 @@ pub(super) const WINDOW: usize = 100;
 /// Everything that is measured.
 pub(crate) fn all() -> Vec<Scenario> {
     let receive = SIZES.map(|size| Scenario::Receive { size });
+    let mixed = SIZES_MIXED.map(|size| Scenario::ReceiveMixed { size });
     let behind = SIZES_BEHIND.map(|size| Scenario::ReceiveBehind { size });
     let publish = SIZES.map(|size| Scenario::Publish { size });
     let rest =
         [Scenario::PublishFlushed, Scenario::Request, Scenario::Pipelined, Scenario::Connect];
     let streams = streams::ALL.map(Scenario::Streams);
-    receive.into_iter().chain(behind).chain(publish).chain(rest).chain(streams).collect()
+    receive
+        .into_iter()
+        .chain(mixed)
+        .chain(behind)
+        .chain(publish)
+        .chain(rest)
+        .chain(streams)
+        .collect()
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Receive { size } => write!(f, "receive {}", bytes(size)),
+            Self::ReceiveMixed { size } => {
+                write!(f, "receive {} on ten subjects", bytes(size))
+            }
             Self::ReceiveBehind { size } => write!(f, "receive {} behind a proxy", bytes(size)),
             Self::Publish { size } => write!(f, "publish {}", bytes(size)),
             Self::PublishFlushed => f.write_str("publish and flush"),
@@ -96,8 +111,10 @@ impl Scenario {
     pub(crate) fn name_of(self, contender: &Contender) -> Option<&'static str> {
         match self {
             Self::Receive { .. } => Some(contender.name),
-            // What frames cost does not depend on how a library's messages are read.
-            Self::ReceiveBehind { .. } => contender.elsewhere.and(Some(contender.name)),
+            // It does not depend on how a library's messages are read.
+            Self::ReceiveMixed { .. } | Self::ReceiveBehind { .. } => {
+                contender.elsewhere.and(Some(contender.name))
+            }
             Self::Streams(_) if contender.is_bare() => None,
             _ => contender.elsewhere,
         }
@@ -111,7 +128,9 @@ impl Scenario {
     /// How many messages, questions or connections there are at full scale.
     fn count(self) -> f64 {
         match self {
-            Self::Receive { size: ..1024 } | Self::ReceiveBehind { size: ..1024 } => 1_000_000.0,
+            Self::Receive { size: ..1024 }
+            | Self::ReceiveMixed { .. }
+            | Self::ReceiveBehind { size: ..1024 } => 1_000_000.0,
             Self::Receive { size: ..16384 } | Self::ReceiveBehind { .. } => 300_000.0,
             Self::Receive { .. } => 30_000.0,
             Self::Publish { size: ..1024 } => 300_000.0,
@@ -152,7 +171,11 @@ impl Scenario {
         let _: () = page.call("open", json!([url])).await?;
         let metrics = match self {
             Self::Receive { size } | Self::ReceiveBehind { size } => {
-                receive(contender, page, server, size, count).await?
+                receive(contender, page, server, &[FEED], size, count).await?
+            }
+            Self::ReceiveMixed { size } => {
+                let subjects: Vec<_> = (0..10).map(|n| format!("{FEED}.{n}")).collect();
+                receive(contender, page, server, &subjects, size, count).await?
             }
             Self::Publish { size } => Some(publish(page, size, count).await?),
             _ => Some(self.ask(page, server, count).await?),
@@ -188,20 +211,25 @@ impl Scenario {
     }
 }
 
-async fn receive(
+/// What is received is published here, or below.
+const FEED: &str = "bench.feed";
+
+async fn receive<S: AsRef<str>>(
     contender: &Contender,
     page: &Page<'_>,
     server: &Server,
+    subjects: &[S],
     size: usize,
     count: u64,
 ) -> Result<Option<Metrics>, Error> {
-    const SUBJECT: &str = "bench.feed";
-    if !page.call("receive", json!([contender.how, SUBJECT])).await? {
+    // As long as each of them, from which the bare socket knows how many bytes come.
+    let pattern = if subjects.len() == 1 { FEED.to_owned() } else { format!("{FEED}.*") };
+    if !page.call("receive", json!([contender.how, pattern])).await? {
         return Ok(None);
     }
     let round = async |count: u64| {
         let _: () = page.call("arm", json!([count, size])).await?;
-        let fed = feed(server, SUBJECT, size, count);
+        let fed = feed(server, subjects, size, count);
         let (fed, received) = tokio::join!(fed, page.call::<Received>("received", json!([])));
         fed.and(received)
     };
