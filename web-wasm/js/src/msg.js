@@ -30,11 +30,35 @@ class Batch {
   }
 }
 
+/** The subject of one message, or of several in a row: a text once somebody asks, or the batch is over. */
+class Subject {
+  #batch;
+  #end;
+  #length;
+  #text = "";
+
+  /** It ends at `end` in the batch; without one it is empty. */
+  constructor(batch, end, length) {
+    this.#batch = batch;
+    this.#end = end;
+    this.#length = length;
+  }
+
+  get text() {
+    if (this.#batch !== undefined) {
+      this.#text = this.#batch.text(this.#end, this.#length);
+      this.#batch = undefined;
+    }
+    return this.#text;
+  }
+}
+
 /**
  * A message; the type declarations say what it offers. It holds on to its batch, and makes of that
  * only what it is asked for. The batch's owner answers for it.
  */
 export class Msg {
+  #subject;
   #batch;
   #index;
   #payload;
@@ -43,7 +67,7 @@ export class Msg {
 
   /** `index` is that of the subject among the parts of the batch, `payload` where that part begins. */
   constructor(subject, batch, index, payload) {
-    this.subject = subject;
+    this.#subject = subject;
     this.#batch = batch;
     this.#index = index;
     this.#payload = payload;
@@ -51,6 +75,10 @@ export class Msg {
 
   #length(part) {
     return this.#batch.lengths[this.#index + part];
+  }
+
+  get subject() {
+    return this.#subject.text;
   }
 
   get reply() {
@@ -104,7 +132,7 @@ export class Msg {
  * long these are. No subject stands for that of the message before.
  */
 export class Unpacker {
-  #subject = "";
+  #subject = new Subject();
 
   /** A batch for `next`, which needs WASM's memory no more. */
   open(bytes, lengths, owner) {
@@ -114,9 +142,13 @@ export class Unpacker {
   /** The next message of a batch. */
   next(batch) {
     const { index, at, lengths } = batch;
-    if (index === lengths.length) return undefined;
+    if (index === lengths.length) {
+      // The next batch may go on with it, and should not keep this one.
+      void this.#subject.text;
+      return undefined;
+    }
     const subject = lengths[index];
-    if (subject > 0) this.#subject = batch.text(at + subject, subject);
+    if (subject > 0) this.#subject = new Subject(batch, at + subject, subject);
     const payload = at + subject + lengths[index + REPLY] + lengths[index + HEADERS];
     batch.index = index + PARTS;
     batch.at = payload + lengths[index + PAYLOAD];

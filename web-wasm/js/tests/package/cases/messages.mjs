@@ -146,6 +146,19 @@ same("message: data outlive the messages that come after them", async ({ self, s
   equal(new TextDecoder().decode(data[0]), "first");
 });
 
+same("message: each tells its own subject, whenever it is asked and however many have the same", async (c) => {
+  const nc = await c.self.connect();
+  const sub = nc.subscribe(`${c.subject}.>`);
+  // In turns, and in a row; more than come at once.
+  const name = (n) => `${c.subject}.${n % 3 === 0 ? "row" : `é${Math.floor(n / 50)}`}.${n % 7 < 4}`;
+  const names = Array.from({ length: 3000 }, (_, n) => name(n));
+  const messages = take(names.length, sub);
+  for (const subject of names) nc.publish(subject, "x");
+  // From the last to the first.
+  const told = (await messages).reverse().map(({ subject }) => subject);
+  same_json(told.reverse(), names);
+});
+
 ours("message: it is no object of WASM's", async (c) => {
   const { message } = await one(c, "ab", { headers: { a: "1" } });
   ok(message.free === undefined && message.headers.free === undefined);
