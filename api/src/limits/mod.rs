@@ -103,12 +103,10 @@ impl RateLimits {
     pub fn check_session(
         &self,
         nkey: &UserKey,
-        identity: &Identity,
-        address: ClientAddress,
+        caller: &Caller,
         now: Instant,
     ) -> Result<(), Limited> {
-        let guest = (*identity == Identity::Guest).then(|| network(address.0));
-        let key = (nkey.as_str(), key_of(identity), guest);
+        let key = (nkey.as_str(), caller);
         self.check(LimitKind::Session, |limiters| limiters.session.check(&key, now))
     }
 
@@ -214,11 +212,13 @@ mod tests {
         for (identity, address) in
             [(Identity::Guest, here), (Identity::Guest, there), (user("i", "a"), here)]
         {
-            assert_eq!(limits.check_session(&nkey, &identity, address, now), Ok(()));
-            assert!(limits.check_session(&nkey, &identity, address, now).is_err());
+            let caller = Caller::new(identity, address);
+            assert_eq!(limits.check_session(&nkey, &caller, now), Ok(()));
+            assert!(limits.check_session(&nkey, &caller, now).is_err());
         }
         // A user moves on and stays the same.
-        assert!(limits.check_session(&nkey, &user("i", "a"), there, now).is_err());
+        let moved = Caller::new(user("i", "a"), there);
+        assert!(limits.check_session(&nkey, &moved, now).is_err());
     }
 
     #[test]

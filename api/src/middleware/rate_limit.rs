@@ -8,10 +8,9 @@ use axum::{
 };
 
 use crate::{
-    auth::Identity,
     claims::UserKey,
     error::Problem,
-    limits::{ClientAddress, Limited, RateLimits},
+    limits::{Caller, Limited, RateLimits},
     telemetry::Metrics,
 };
 
@@ -26,8 +25,7 @@ pub(super) fn limited(limited: Limited, metrics: &Metrics) -> Problem {
 pub struct SessionLimit {
     limits: RateLimits,
     metrics: Metrics,
-    identity: Identity,
-    address: ClientAddress,
+    caller: Caller,
 }
 
 impl SessionLimit {
@@ -37,7 +35,7 @@ impl SessionLimit {
     /// 429 `rate_limited` if it came too soon.
     pub fn check(&self, nkey: &UserKey) -> Result<(), Problem> {
         self.limits
-            .check_session(nkey, &self.identity, self.address, Instant::now())
+            .check_session(nkey, &self.caller, Instant::now())
             .map_err(|error| limited(error, &self.metrics))
     }
 }
@@ -50,13 +48,10 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let identity = Identity::from_request_parts(parts, state).await?;
-        let address = parts.extensions.get::<ClientAddress>().copied();
         Ok(Self {
             limits: RateLimits::from_ref(state),
             metrics: Metrics::from_ref(state),
-            identity,
-            address: address.ok_or_else(|| Problem::internal("the route has no rate limit"))?,
+            caller: Caller::from_request_parts(parts, state).await?,
         })
     }
 }
