@@ -2,24 +2,21 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::{Browser, Error, NatsServer, Proxy, Setup, Stack, State, Tab, UPDATES, eventually};
 use futures_util::{SinkExt, StreamExt};
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::tls::by_tls;
 use crate::updates::service;
 use crate::{CONNECTED_WITHIN, HEALED_WITHIN, TestResult, UPDATE_WITHIN, ping_until_taken};
 
@@ -124,20 +121,6 @@ async fn a_page_behind_nginx_reads_every_message_of_large_frames() -> TestResult
 /// What nats-server sends to browsers at most in one frame.
 const CUT: usize = 4096;
 
-/// Connects to a port of this machine by TLS, trusting one certificate for `localhost` alone.
-async fn by_tls(port: u16, certificate: &Path) -> TlsStream<TcpStream> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificate).expect("a certificate")).expect("a root");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring knows the versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
-    let name = ServerName::try_from("localhost").expect("a name");
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("TLS")
-}
-
 /// The frames of a websocket that names itself as a browser does.
 struct Frames<S>(WebSocketStream<S>);
 
@@ -180,7 +163,8 @@ async fn open_behind(
 ) -> Result<Frames<TlsStream<TcpStream>>, Error> {
     fs::create_dir(folder).expect("a folder");
     proxy.start_before(nats, folder).await?;
-    let stream = by_tls(proxy.port(), &folder.join("nginx.pem")).await;
+    let address = format!("127.0.0.1:{}", proxy.port());
+    let stream = by_tls(&address, &folder.join("nginx.pem"), "localhost").await.expect("TLS");
     Ok(Frames::open(stream, &proxy.websocket_url()).await)
 }
 

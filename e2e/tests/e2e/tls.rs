@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::connect_async;
 
 use crate::{CONNECTED_WITHIN, TestResult, UPDATE_WITHIN, connected_tab, ping_until_taken};
@@ -20,12 +21,12 @@ async fn browser_for(stack: &Stack) -> Result<Browser, e2e::Error> {
     Browser::start_trusting(&stack.api.keys().join("tls/single/server.key")).await
 }
 
-/// The certificate that a websocket listener shows to who trusts `authority` and asks for `host`.
-async fn certificate(
-    stack: &Stack,
+/// Connects to `address` by TLS, trusts `authority` alone, and asks for `host`.
+pub(crate) async fn by_tls(
+    address: &str,
     authority: &Path,
     host: &str,
-) -> Result<Vec<u8>, std::io::Error> {
+) -> Result<TlsStream<TcpStream>, std::io::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority).expect("a certificate")).expect("a root");
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -33,9 +34,18 @@ async fn certificate(
         .expect("ring knows the versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let stream = TcpStream::connect(stack.nats.websocket_address()).await?;
+    let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(host.to_owned()).expect("a name");
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// The certificate that a websocket listener shows to who trusts `authority` and asks for `host`.
+async fn certificate(
+    stack: &Stack,
+    authority: &Path,
+    host: &str,
+) -> Result<Vec<u8>, std::io::Error> {
+    let stream = by_tls(&stack.nats.websocket_address(), authority, host).await?;
     let shown = stream.get_ref().1.peer_certificates().expect("the server has shown it");
     Ok(shown[0].to_vec())
 }
