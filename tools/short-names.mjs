@@ -56,32 +56,27 @@ function number(value) {
 
 const text = (value) => Buffer.concat([number(Buffer.byteLength(value)), Buffer.from(value)]);
 
-/** The imports, each of which has the name of a module before its own. */
-function shortImports(section) {
+/** A section with each of its entries written anew by `entry`, but for the number that ends it. */
+function rewritten(section, entry) {
   const reader = new Reader(section);
   const count = reader.number();
   const parts = [number(count)];
-  for (let entry = 0; entry < count; entry += 1) {
-    const module = reader.text();
-    const name = reader.text();
-    if (reader.take(1)[0] !== FUNCTION) throw new Error(`${name} is no function`);
-    parts.push(text(module), text(shorten(name, imported)), Buffer.from([FUNCTION]));
-    parts.push(number(reader.number()));
-  }
+  for (let done = 0; done < count; done += 1) parts.push(entry(reader), number(reader.number()));
   return Buffer.concat(parts);
 }
 
-function shortExports(section) {
-  const reader = new Reader(section);
-  const count = reader.number();
-  const parts = [number(count)];
-  for (let entry = 0; entry < count; entry += 1) {
-    const name = reader.text();
-    const kind = reader.take(1)[0];
-    parts.push(text(kind === FUNCTION ? shorten(name, exported) : name), Buffer.from([kind]));
-    parts.push(number(reader.number()));
-  }
-  return Buffer.concat(parts);
+/** An import, which has the name of a module before its own. */
+function shortImport(reader) {
+  const module = reader.text();
+  const name = reader.text();
+  if (reader.take(1)[0] !== FUNCTION) throw new Error(`${name} is no function`);
+  return Buffer.concat([text(module), text(shorten(name, imported)), Buffer.from([FUNCTION])]);
+}
+
+function shortExport(reader) {
+  const name = reader.text();
+  const kind = reader.take(1)[0];
+  return Buffer.concat([text(kind === FUNCTION ? shorten(name, exported) : name), Buffer.from([kind])]);
 }
 
 const reader = new Reader(module);
@@ -89,8 +84,8 @@ const parts = [reader.take(8)];
 while (reader.at < module.length) {
   const id = reader.take(1)[0];
   let section = reader.take(reader.number());
-  if (id === IMPORTS) section = shortImports(section);
-  if (id === EXPORTS) section = shortExports(section);
+  if (id === IMPORTS) section = rewritten(section, shortImport);
+  if (id === EXPORTS) section = rewritten(section, shortExport);
   parts.push(Buffer.from([id]), number(section.length), section);
 }
 const output = Buffer.concat(parts);
