@@ -156,8 +156,8 @@ impl WebSysTransport {
     }
 }
 
-/// The bytes of a frame, copied once into wasm memory. A text frame is no NATS; its bytes are
-/// passed on all the same, and the decoder names what is wrong with them.
+/// The bytes of a frame, copied once into wasm memory, a large one's when they are read. A text frame is
+/// no NATS; its bytes are passed on all the same, and the decoder names what is wrong with them.
 fn input(event: &MessageEvent) -> Told {
     let data = event.data();
     let bytes = match data.dyn_ref::<ArrayBuffer>() {
