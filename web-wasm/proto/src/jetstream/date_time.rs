@@ -97,18 +97,21 @@ impl DateTime {
 
     /// The moment `after` this one; the last of the year 9999 where that is later.
     pub fn saturating_add(self, after: Duration) -> Self {
-        let nanos = i128::try_from(after.as_nanos()).unwrap_or(i128::MAX);
-        let sum = self.unix_timestamp_nanos().saturating_add(nanos);
-        Self::from_unix_timestamp_nanos(sum).unwrap_or(Self::LAST)
+        // Numbers of 128 bits would take a division that a page would have to load for it.
+        let nanos = self.nanos + after.subsec_nanos();
+        let carried = i64::from(nanos >= NANOS_PER_SECOND);
+        let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
+        let seconds = self.seconds.saturating_add(seconds).saturating_add(carried);
+        Self { seconds, nanos: nanos % NANOS_PER_SECOND }.in_range().unwrap_or(Self::LAST)
     }
 
     /// How long after `earlier` this moment is; zero if it is not after it.
     pub fn saturating_duration_since(self, earlier: Self) -> Duration {
-        let nanos = self.unix_timestamp_nanos() - earlier.unix_timestamp_nanos();
-        let nanos = u128::try_from(nanos).unwrap_or_default();
-        let per_second = u128::from(NANOS_PER_SECOND);
-        let seconds = u64::try_from(nanos / per_second).unwrap_or(u64::MAX);
-        Duration::new(seconds, u32::try_from(nanos % per_second).unwrap_or_default())
+        if self < earlier {
+            return Duration::ZERO;
+        }
+        let seconds = self.seconds.abs_diff(earlier.seconds);
+        Duration::new(seconds, self.nanos).saturating_sub(Duration::new(0, earlier.nanos))
     }
 
     fn in_range(self) -> Result<Self, DateTimeError> {
@@ -336,14 +339,39 @@ mod tests {
         assert_eq!(late.saturating_add(Duration::MAX), DateTime::LAST);
     }
 
-    proptest! {
-        #[test]
-        fn any_moment_is_read_as_it_was_written(
+    prop_compose! {
+        fn moments()(
             seconds in DateTime::ZERO.seconds..=DateTime::LAST.seconds,
             nanos in 0..NANOS_PER_SECOND,
-        ) {
-            let moment = DateTime { seconds, nanos };
+        ) -> DateTime {
+            DateTime { seconds, nanos }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_moment_is_read_as_it_was_written(moment in moments()) {
             prop_assert_eq!(moment.to_string().parse(), Ok(moment));
+        }
+
+        #[test]
+        fn sums_and_differences_are_those_of_nanoseconds(
+            one in moments(),
+            other in moments(),
+            after in any::<Duration>(),
+            soon in (0..3_u64, 0..NANOS_PER_SECOND),
+        ) {
+            let nanos = |moment: DateTime| moment.unix_timestamp_nanos();
+            let since = one.saturating_duration_since(other).as_nanos();
+            prop_assert_eq!(since as i128, (nanos(one) - nanos(other)).max(0));
+            for after in [after, Duration::new(soon.0, soon.1)] {
+                let sum = nanos(one).saturating_add_unsigned(after.as_nanos());
+                prop_assert_eq!(nanos(one.saturating_add(after)), sum.min(nanos(DateTime::LAST)));
+                let later = one.saturating_add(after);
+                let between = (nanos(later) - nanos(one)) as u128;
+                prop_assert_eq!(later.saturating_duration_since(one).as_nanos(), between);
+                prop_assert_eq!(one.saturating_duration_since(later), Duration::ZERO);
+            }
         }
 
         #[test]
