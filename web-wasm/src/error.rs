@@ -1,7 +1,7 @@
 //! Why there is no connection.
 
 use nats_proto::connection::DisconnectReason;
-use nats_proto::{ServerAddrError, SubjectError};
+use nats_proto::{Quoted, ServerAddrError, SubjectError};
 
 use crate::platform::NoEntropy;
 
@@ -13,7 +13,7 @@ pub enum ConnectError {
     #[error("no server to connect to")]
     NoServers,
     /// The caller's server address is malformed.
-    #[error("invalid server address {address:?}: {source}")]
+    #[error("invalid server address {}: {source}", Quoted(.address))]
     InvalidServerAddr {
         /// The address, without what stands before an `@`, where a secret might.
         address: String,
@@ -24,7 +24,7 @@ pub enum ConnectError {
     #[error("invalid inbox prefix: {0}")]
     InvalidInboxPrefix(#[source] SubjectError),
     /// The caller's subprotocol is no token (RFC 9110 §5.6.2), or named twice.
-    #[error("invalid subprotocol {0:?}")]
+    #[error("invalid subprotocol {}", Quoted(.0))]
     InvalidSubprotocol(String),
     /// Every server was tried and none let the client in.
     #[error("no server let the client in; the last one: {0}")]

@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
         }
         for name in names(value, "the options")? {
             if !known.contains(&name.as_str()) {
-                let mut message = format!("there is no option {name:?}; there are:");
+                let mut message = format!("there is no option \"{name}\"; there are:");
                 for (place, known) in known.iter().enumerate() {
                     message.push_str(if place == 0 { " " } else { ", " });
                     message.push_str(known);

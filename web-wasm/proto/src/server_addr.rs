@@ -82,7 +82,9 @@ impl FromStr for ServerAddr {
         if rest.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'#') {
             return Err(ServerAddrError::ForbiddenCharacter);
         }
-        let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let authority_len = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, tail) =
+            rest.split_at_checked(authority_len).ok_or(ServerAddrError::Host)?;
         if authority.contains('@') {
             return Err(ServerAddrError::Credentials);
         }
@@ -90,7 +92,7 @@ impl FromStr for ServerAddr {
             Some(v6) => v6.find(']').ok_or(ServerAddrError::Host)? + 2,
             None => authority.find(':').unwrap_or(authority.len()),
         };
-        let (host, port) = authority.split_at(host_len);
+        let (host, port) = authority.split_at_checked(host_len).ok_or(ServerAddrError::Host)?;
         let default = if secure { 443 } else { 80 };
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => default,

@@ -2,6 +2,8 @@
 
 use bytestring::ByteString;
 
+use crate::quoted::Quoted;
+
 /// What a permission was wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -19,7 +21,7 @@ pub enum Operation {
 #[non_exhaustive]
 pub enum ServerError {
     /// The credential does not allow this subject. The connection lives on.
-    #[error("permissions violation: {operation:?} on {subject:?}")]
+    #[error("permissions violation: {operation:?} on {}", Quoted(.subject))]
     PermissionsViolation {
         /// What was tried.
         operation: Operation,

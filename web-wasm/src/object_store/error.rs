@@ -2,6 +2,7 @@
 
 use core::convert::Infallible;
 
+use nats_proto::Quoted;
 use nats_proto::object_store::{AssemblyError, BucketError, NameError};
 
 use crate::jetstream::consumer::InboxError;
@@ -80,7 +81,7 @@ pub enum GetError {
     #[error(transparent)]
     Info(#[from] InfoError),
     /// It stands for a whole store.
-    #[error("the object is a link to the store {bucket:?}")]
+    #[error("the object is a link to the store {}", Quoted(.bucket))]
     BucketLink {
         /// The store's name.
         bucket: String,

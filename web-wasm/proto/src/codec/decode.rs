@@ -10,6 +10,7 @@ use crate::header::HeaderBlock;
 use crate::info::ServerInfo;
 use crate::message::Message;
 use crate::op::ServerOp;
+use crate::quoted::Quoted;
 use crate::run::Run;
 use crate::subject::{Subject, text_from_wire};
 
@@ -50,7 +51,7 @@ pub enum DecodeError {
         limit: usize,
     },
     /// A line begins with no operation of the protocol.
-    #[error("unknown operation: {start:?}")]
+    #[error("unknown operation: {}", Quoted(.start))]
     UnknownOperation {
         /// How the line begins, 16 bytes at most, made readable.
         start: String,

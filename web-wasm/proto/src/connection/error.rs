@@ -7,6 +7,7 @@ use bytestring::ByteString;
 
 use crate::codec::DecodeError;
 use crate::message::Message;
+use crate::quoted::Quoted;
 use crate::server_error::ServerError;
 use crate::subject::SubjectError;
 
@@ -134,8 +135,8 @@ pub enum DisconnectReason {
     Protocol(#[from] DecodeError),
     /// The server is older than [`Config::min_server_version`](super::Config::min_server_version).
     #[error(
-        "the server's version is {version:?}, below {}.{}.{}",
-        .required[0], .required[1], .required[2]
+        "the server's version is {}, below {}.{}.{}",
+        Quoted(.version), .required[0], .required[1], .required[2]
     )]
     ServerTooOld {
         /// What the server says; not bound to any form.

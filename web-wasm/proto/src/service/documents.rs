@@ -12,6 +12,7 @@ use super::endpoint;
 use super::verb::Verb;
 use crate::jetstream::DateTime;
 use crate::jetstream::wire::null_as_default;
+use crate::quoted::Quoted;
 
 /// An answer to one of the verbs.
 pub trait Document: DeserializeOwned + Serialize + sealed::Sealed {
@@ -52,7 +53,7 @@ pub enum DocumentError {
     #[error("malformed: {0}")]
     Malformed(String),
     /// It says that it is something else.
-    #[error("it should be {expected} and says that it is {found:?}")]
+    #[error("it should be {expected} and says that it is {}", Quoted(.found))]
     OtherKind {
         /// What its `type` should say.
         expected: &'static str,
