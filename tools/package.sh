@@ -55,7 +55,7 @@ printf '%s\n' "$made_of" >"$stamp"
 # What a page downloads, in all: it may not grow unseen. What tabs share a connection by, and what asks an API
 # for credentials, is asked for by those pages only, and what signs where the browser does not by those
 # browsers.
-readonly budget=147000 shared_budget=22000 http_budget=5000 ed25519_budget=16000
+readonly budget=142000 shared_budget=22000 http_budget=5000 ed25519_budget=16000
 compressed() {
   local total=0 file
   for file in "$@"; do
