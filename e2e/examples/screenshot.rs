@@ -12,7 +12,7 @@ const PICTURES: [(&str, u32, u32, &str); 3] = [
     ("page-phone.webp", 360, 760, "light"),
 ];
 
-const WITHIN: Duration = Duration::from_secs(20);
+const WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -19,7 +19,7 @@ use url::Url;
 use crate::{Error, Process, Tab, eventually, ports};
 
 /// How long ChromeDriver may take until it answers, and the browser until it is closed.
-const WITHIN: Duration = Duration::from_secs(20);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// The capabilities that all tests in a browser share.
 const CAPABILITIES: &str = include_str!("../../tools/webdriver.json");

@@ -222,7 +222,7 @@ impl NatsServer {
     pub async fn subscribed(&self, subject: &str, count: usize) -> Result<(), Error> {
         let url = self.monitor_url("/connz?subs=1");
         let what = format!("nats-server knows {count} subscriptions to {subject}");
-        eventually(Duration::from_secs(10), &what, async || {
+        eventually(Duration::from_secs(60), &what, async || {
             let connections: Value = reqwest::get(&url).await?.json().await?;
             let found = connections["connections"]
                 .as_array()

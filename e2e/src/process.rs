@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{Error, Log, eventually};
 
 /// How long a part may take to end after it was asked to.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A child process that does not outlive its value.
 ///

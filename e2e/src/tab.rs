@@ -199,7 +199,7 @@ impl Tab {
         self.click("#probe").await?;
         let script = "return document.querySelector('#probe-result').dataset.verdict";
         let what = format!("a verdict on {subject:?}");
-        eventually(Duration::from_secs(20), &what, async || {
+        eventually(Duration::from_secs(60), &what, async || {
             Ok(match self.evaluate(script, vec![]).await?.as_str() {
                 Some("allowed") => Some(Verdict::Allowed),
                 Some("denied") => Some(Verdict::Denied),

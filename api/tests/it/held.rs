@@ -75,5 +75,5 @@ pub(crate) async fn assert_served(client: &mut Client) {
 /// Long before its credential would have ended.
 pub(crate) async fn assert_cut_soon(client: &mut Client, since: Instant) {
     client.until_closed().await;
-    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(60), "{:?}", since.elapsed());
 }

@@ -112,7 +112,7 @@ async fn an_issuer_that_answers_slowly_holds_nobody_up() {
     for _ in 0..20 {
         problem(api.call_as(CREDENTIALS, &good).await, 503, "issuer_unavailable").await;
     }
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     api.credential(&KeyPair::new_user().public_key()).await;
     assert!(api.log().contains("there is no answer in time"), "{}", api.log());
 }

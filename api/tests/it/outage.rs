@@ -74,7 +74,7 @@ async fn what_was_refused_is_never_delivered() {
         for _ in 0..10 {
             problem(api.ping().await, 503, "nats_unavailable").await;
         }
-        assert!(started.elapsed() < Duration::from_secs(10));
+        assert!(started.elapsed() < Duration::from_secs(30));
         problem(api.get("/readyz").await, 503, "nats_unavailable").await;
 
         // The watcher must be there before the service is connected again.
@@ -124,7 +124,7 @@ async fn silence_is_not_reported_as_refusal() {
     nats.freeze();
     let started = Instant::now();
     problem(api.ping().await, 504, "publish_unconfirmed").await;
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(30));
     nats.thaw();
 
     // It was on its way, and arrives.

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Generous: a loaded machine is slow, and a pass does not wait.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Asks again until the answer is `Some`.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(

@@ -183,7 +183,7 @@ async fn roles(site: &Site, arguments: &[&str]) -> TestResult {
 
 /// Bans, again while the connection to the system account is still on its way.
 async fn ban(site: &Site, whom: &Value) -> Result<Value, Error> {
-    eventually(Duration::from_secs(20), "the ban is complete", async || {
+    eventually(Duration::from_secs(60), "the ban is complete", async || {
         let answer = site.call("/v1/revoke", Some(&site.admin), whom).await?;
         Ok(if answer.status() == 200 { Some(answer.json().await?) } else { None })
     })

@@ -20,4 +20,4 @@ mod transport;
 use std::time::Duration;
 
 /// Room for a page to load and to connect, again and again, on a busy machine.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(40);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(90);

@@ -12,7 +12,7 @@ use crate::{HEALED_WITHIN, TestResult, UPDATE_WITHIN, connected_tab};
 const PLAYGROUND: &str = "com.scaling-ws.playground.test";
 
 /// Room for what a form does on a busy machine.
-const DONE_WITHIN: Duration = Duration::from_secs(20);
+const DONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Waits until the text of an element holds this.
 async fn says(tab: &Tab, css: &str, words: &str, within: Duration) -> Result<String, Error> {

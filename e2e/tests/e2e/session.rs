@@ -7,7 +7,7 @@ use e2e::{Browser, Error, Stack, State, Tab, UPDATES, eventually};
 use crate::{CONNECTED_WITHIN, HEALED_WITHIN, TestResult, ping_as};
 
 /// Room for a call of the page.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 async fn answered(tab: &Tab, status: &str) -> Result<(), Error> {
     eventually(ANSWERED_WITHIN, &format!("the API answers {status}"), async || {

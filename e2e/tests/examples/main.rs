@@ -11,10 +11,10 @@ type TestResult = Result<(), Error>;
 const EXAMPLES: [&str; 3] = ["plain", "vite", "leptos"];
 
 /// Room for a page to load and connect, and to come back, on a busy machine.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(40);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(90);
 
 /// Room for something to come up that somebody has done.
-const SHOWN_WITHIN: Duration = Duration::from_secs(20);
+const SHOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Opens each example and waits until the server has its subscriptions.
 async fn open(stack: &Stack, browser: &Browser) -> Result<[Tab; 3], Error> {

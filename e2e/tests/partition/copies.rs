@@ -1,20 +1,15 @@
 //! What each node holds by itself, as its own monitoring says.
 
-use std::time::Duration;
-
 use e2e::{Error, Machine, eventually};
 use serde_json::Value;
 
-/// How long a node may take until it has what was stored while it was away. It has been seen to ask for
-/// more than two minutes (`Expected first catchup entry to be a snapshot and peerstate, will retry` in the
-/// log of nats-server 2.15).
-const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(600);
+use crate::env;
 
 /// Waits until all nodes hold the same of each of these streams, each knows the same leader of them, for
 /// which the others are current, and one leads all three.
 pub(crate) async fn agree(machines: &[Machine], streams: &[&str]) -> Result<(), Error> {
     let mut nodes = Vec::new();
-    let agreed = eventually(CAUGHT_UP_WITHIN, "the nodes hold the same", async || {
+    let agreed = eventually(env::CAUGHT_UP, "the nodes hold the same", async || {
         nodes.clear();
         for machine in machines {
             nodes.push(machine.monitor("/jsz?accounts=true&streams=true").await?);

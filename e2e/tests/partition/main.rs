@@ -33,9 +33,6 @@ use self::ledger::{Ledger, Publishing};
 use self::recovering::Recovering;
 use self::service::Service;
 
-/// How long anything may take that waits for something to be given up, or made again.
-const LATER: Duration = Duration::from_secs(60);
-
 /// How many questions to a stream are on their way at a time.
 const AT_A_TIME: usize = 50;
 
@@ -74,7 +71,7 @@ async fn made<T, E>(attempt: impl AsyncFn() -> Result<T, E>) -> T {
             }
         }
     };
-    tokio::time::timeout(LATER, tried).await.expect("it is made in time")
+    tokio::time::timeout(env::LATER, tried).await.expect("it is made in time")
 }
 
 /// A stream that each node has.
@@ -217,7 +214,7 @@ async fn cut_off_and_back(room: MachineRoom, leads: bool) -> Result<(), Error> {
     elsewhere.confirms(20).await;
     // Before it is back, all have given up the connections that it had.
     sees(beside, 2).await;
-    eventually(LATER, "the node knows that it is alone", async || {
+    eventually(env::LATER, "the node knows that it is alone", async || {
         Ok((machines[island].monitor("/routez").await?["num_routes"] == 0).then_some(()))
     })
     .await?;
@@ -296,7 +293,7 @@ async fn hand_over(stream: &stream::Stream, client: &Client, node: usize) {
             env::pause(200).await;
         }
     };
-    tokio::time::timeout(LATER, asked).await.expect("it leads in time");
+    tokio::time::timeout(env::LATER, asked).await.expect("it leads in time");
 }
 
 /// How many attempts of a service were told what.

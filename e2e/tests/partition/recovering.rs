@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use web_wasm::jetstream::{RecoverFrom, Verdict};
 use web_wasm::{Client, Event};
 
-use crate::{LATER, env, made};
+use crate::{env, made};
 
 /// What a recovering subscription of the stream of numbers delivers, from the first number on.
 #[derive(Default)]
@@ -18,7 +18,7 @@ impl Recovering {
     /// Reads with this client. Every number has to come once and in order, or the test fails.
     pub(crate) async fn read(client: &Client) -> Rc<Self> {
         // While the others choose a leader nobody answers.
-        let from = || RecoverFrom::stream("NUMBERS").after(0).timeout(LATER);
+        let from = || RecoverFrom::stream("NUMBERS").after(0).timeout(env::LATER);
         let subscribe = async || client.subscribe_recovering("numbers.>", from()).await;
         let (mut events, mut subscriber) = (client.events(), made(subscribe).await);
         let recovering = Rc::new(Self::default());
@@ -51,7 +51,7 @@ impl Recovering {
                 delivered()
             )
         };
-        env::at_last(what, || delivered() >= numbers).await;
+        env::caught_up(what, || delivered() >= numbers).await;
     }
 
     /// Waits until it is told what an interruption has cost it, which must be nothing in the end. Where
@@ -64,7 +64,7 @@ impl Recovering {
             // The first is on the beginning, before which nothing was.
             verdicts.len() > 1 && (!was_missed || verdicts.iter().any(missed))
         };
-        env::at_last(what, told).await;
+        env::caught_up(what, told).await;
         assert!(self.verdicts.borrow().iter().all(Verdict::is_recovered), "{}", what());
     }
 }

@@ -9,7 +9,7 @@ use web_wasm::outbox::{Options, Outbox};
 use web_wasm::{Client, ConnectError, ConnectOptions};
 
 /// How long anything may take that should happen soon, in milliseconds.
-const SOON: u32 = 20_000;
+const SOON: u32 = 60_000;
 
 pub(crate) async fn here(test: impl Future<Output = ()>) {
     test.await;

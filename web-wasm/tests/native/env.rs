@@ -23,13 +23,18 @@ use web_wasm::transport::{Dialer, Transport, TransportClosed, TransportEvent, Wr
 use web_wasm::{Client, ConnectError, ConnectOptions, ServerAddr};
 
 /// How long anything may take that should happen soon.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// How long anything may take that waits for something to be given up, or tried again after a pause.
-const LATER: Duration = Duration::from_secs(60);
+pub(crate) const LATER: Duration = Duration::from_secs(180);
 
 /// How long a server may take to go that closes its clients one by one.
-const GONE: Duration = Duration::from_secs(90);
+const GONE: Duration = Duration::from_secs(180);
+
+/// How long a node of a cluster may take until it has what was stored while it was cut off, and so may who
+/// reads on it. Nearly always it takes seconds; now and then nats-server 2.15 has been seen to ask for more
+/// than two minutes (`Expected first catchup entry to be a snapshot and peerstate, will retry` in its log).
+pub(crate) const CAUGHT_UP: Duration = Duration::from_secs(600);
 
 /// Runs a test on one thread, as in a browser.
 pub(crate) async fn local(test: impl Future<Output = ()>) {
@@ -52,6 +57,11 @@ pub(crate) async fn eventually(what: impl Fn() -> String, is_so: impl Fn() -> bo
 /// The same for what waits for something to be given up, or tried again after a pause.
 pub(crate) async fn at_last(what: impl Fn() -> String, is_so: impl Fn() -> bool) {
     before(LATER, what, is_so).await;
+}
+
+/// The same for what may have to wait for a node that was cut off.
+pub(crate) async fn caught_up(what: impl Fn() -> String, is_so: impl Fn() -> bool) {
+    before(CAUGHT_UP, what, is_so).await;
 }
 
 async fn before(limit: Duration, what: impl Fn() -> String, is_so: impl Fn() -> bool) {

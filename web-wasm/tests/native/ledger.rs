@@ -86,7 +86,7 @@ impl Ledger {
     /// Waits until the ordered consumer has delivered so many numbers.
     pub(crate) async fn has_delivered(&self, numbers: usize) {
         let what = || format!("{} of {numbers} numbers", self.delivered());
-        env::at_last(what, || self.delivered() >= numbers).await;
+        env::caught_up(what, || self.delivered() >= numbers).await;
     }
 
     /// The numbers that the plain subscription did not get, of all that were delivered since its first:

@@ -54,7 +54,7 @@ async fn durable(client: &Client, stream: &stream::Stream) -> Rc<RefCell<BTreeSe
 /// Waits until a durable consumer has read so many numbers, of which none may be missing then.
 async fn has_read(read: &RefCell<BTreeSet<u64>>, numbers: usize) {
     let what = || format!("{} of {numbers} numbers by the durable consumer", read.borrow().len());
-    env::at_last(what, || read.borrow().len() >= numbers).await;
+    env::caught_up(what, || read.borrow().len() >= numbers).await;
     assert!(read.borrow().iter().copied().eq(1..=numbers as u64));
 }
 

@@ -131,8 +131,7 @@ impl Trio {
     }
 
     /// Waits until a client's server knows so many nodes, itself among them. One that is not heard of it
-    /// gives up in a third of the time that this may take; by nats-server's own settings it would take
-    /// longer.
+    /// gives up within 20 seconds, by the settings that are shipped.
     pub(crate) async fn sees(client: &Client, nodes: usize) {
         let seen = || client.server_info().connect_urls.len();
         let what = || format!("{} of {nodes} nodes", seen());
@@ -147,12 +146,12 @@ fn number(name: &str) -> usize {
 
 /// Waits until every node has all of a stream.
 pub(crate) async fn whole(stream: &Stream) {
-    env::within(async {
+    let waiting = async {
         while !is_whole(stream).await {
             env::pause(50).await;
         }
-    })
-    .await;
+    };
+    tokio::time::timeout(env::CAUGHT_UP, waiting).await.expect("every node has caught up");
 }
 
 async fn is_whole(stream: &Stream) -> bool {

@@ -1,7 +1,7 @@
 // What the cases are written with.
 
 /** How long anything may take that should happen soon, in milliseconds. */
-const SOON = 30_000;
+const SOON = 60_000;
 
 /** All cases. */
 export const cases = [];

@@ -16,7 +16,7 @@ const [packageDir, builtDir, apiProgram, only = ""] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), "web-wasm-js-"));
 /** How long the page may say nothing before it counts as stuck, in milliseconds. */
-const PATIENCE = 90_000;
+const PATIENCE = 180_000;
 /** Below which path Vite's development server answers. */
 const DEVELOPMENT = "/development/";
 

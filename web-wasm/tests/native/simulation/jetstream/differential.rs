@@ -16,7 +16,7 @@ use crate::jetstream::JETSTREAM;
 const MILLION: u64 = 1_000_000;
 
 /// How long an answer is waited for that should come at once.
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(60);
 
 /// One who asks a JetStream, and writes down what it says.
 struct Interview {
