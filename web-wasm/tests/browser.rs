@@ -17,6 +17,8 @@ mod credentials;
 mod env;
 #[path = "browser/files.rs"]
 mod files;
+#[path = "browser/frames.rs"]
+mod frames;
 #[path = "browser/nats_js.rs"]
 mod nats_js;
 #[path = "browser/presence.rs"]

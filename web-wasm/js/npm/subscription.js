@@ -80,11 +80,11 @@ export class Subscription {
   }
 
   /** Messages out of WASM's memory. Returns a promise if there is no room for more. */
-  take(unpacker, bytes, lengths) {
+  take(unpacker, bytes, lengths, frame) {
     // Nearly always there is none, and the browser is slow to say so.
     if (this.#timer !== undefined) this.#stopTimer();
     const feed = this.#feed;
-    const batch = unpacker.open(bytes, lengths, this.owner);
+    const batch = unpacker.open(bytes, lengths, this.owner, frame);
     let message;
     // What is called may have ended it, or had it follow another subject.
     while (!this.#ended && !this.#queue?.ended && this.#feed === feed) {
@@ -98,7 +98,7 @@ export class Subscription {
     if (this.#queue === undefined) return undefined;
     if (this.#options.slow !== undefined) this.#notifyIfSlow();
     const waiting = this.#queue.length;
-    this.#held = waiting === 0 ? 0 : this.#held + batch.bytes.length;
+    this.#held = waiting === 0 ? 0 : this.#held + batch.size;
     const full = waiting >= HELD_MESSAGES || this.#held >= HELD_BYTES;
     if (!full || this.#draining || this.#ended) return undefined;
     return new Promise((resolve) => {
@@ -274,8 +274,12 @@ class Feed {
     });
   }
 
-  deliver(bytes, lengths) {
-    return this.target?.take(this.#unpacker, bytes, lengths);
+  get byFrame() {
+    return true;
+  }
+
+  deliver(bytes, lengths, owner, frame) {
+    return this.target?.take(this.#unpacker, bytes, lengths, frame);
   }
 
   fail(error) {

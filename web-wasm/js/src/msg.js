@@ -1,22 +1,68 @@
 import { MsgHdrs } from "./headers.js";
 
+const NONE = new Uint8Array(0);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** How many numbers tell one message's parts apart: subject, reply subject, headers, payload. */
-const PARTS = 4;
+/** Numbers that tell one message's parts apart: after the length of its subject come these lengths. */
 const REPLY = 1;
 const HEADERS = 2;
 const PAYLOAD = 3;
+/** Where its payload is in a frame, if there may be one. */
+const PLACE = 4;
+/** It is in none, but follows the headers. */
+const COPIED = 0xffffffff;
+
+/** For how many numbers there is room that is used again. */
+const LENGTHS = 8 * 1024;
+// New memory for each few numbers would cost more than they do. A batch has this as long as it is read.
+let spare;
 
 /** Messages that came together: their bytes, how long their parts are, and which of them is next. */
 class Batch {
-  index = 0;
-  at = 0;
+  #lengths;
+  #end;
+  #parts;
+  #index = 0;
+  #at = 0;
+  /** How many bytes the messages have that were made of it, without subjects. */
+  size = 0;
 
-  constructor(bytes, lengths, owner) {
-    this.bytes = bytes;
-    this.lengths = lengths;
+  /** `frame` has those payloads that `bytes` has not; it is undefined where all are there. */
+  constructor(bytes, lengths, owner, frame) {
+    this.bytes = bytes.length === 0 ? NONE : owned(bytes);
     this.owner = owner;
+    this.frame = frame ?? undefined;
+    this.#parts = frame === undefined ? PLACE : PLACE + 1;
+    this.#end = lengths.length;
+    if (this.#end > LENGTHS) {
+      this.#lengths = lengths.slice();
+    } else {
+      this.#lengths = spare ?? new Uint32Array(LENGTHS);
+      spare = undefined;
+      this.#lengths.set(lengths);
+    }
+  }
+
+  /** The next message, if there is one. Those without a subject have that of the one before. */
+  next(unpacker) {
+    const lengths = this.#lengths;
+    const index = this.#index;
+    if (index === this.#end) {
+      if (lengths.length === LENGTHS) spare = lengths;
+      return undefined;
+    }
+    this.#index = index + this.#parts;
+    const subject = lengths[index];
+    const start = this.#at + subject;
+    if (subject > 0) unpacker.subject = new Subject(this, start, subject);
+    const reply = lengths[index + REPLY];
+    const headers = lengths[index + HEADERS];
+    const length = lengths[index + PAYLOAD];
+    const end = start + reply + headers;
+    const place = this.frame === undefined ? COPIED : lengths[index + PLACE];
+    this.#at = place === COPIED ? end + length : end;
+    this.size += reply + headers + length;
+    return new Msg(unpacker.subject, this, end, reply, headers, place, length);
   }
 
   part(start, length) {
@@ -27,6 +73,10 @@ class Batch {
   /** The text that ends at `end`, if there is one. */
   text(end, length) {
     return length === 0 ? undefined : decoder.decode(this.part(end - length, length));
+  }
+
+  payload(place, end, length) {
+    return place === COPIED ? this.part(end, length) : new Uint8Array(this.frame, place, length);
   }
 }
 
@@ -60,21 +110,23 @@ class Subject {
 export class Msg {
   #subject;
   #batch;
-  #index;
-  #payload;
+  #end;
+  #replyLength;
+  #headersLength;
+  #place;
+  #length;
   #headers;
   #data;
 
-  /** `index` is that of the subject among the parts of the batch, `payload` where that part begins. */
-  constructor(subject, batch, index, payload) {
+  /** The reply subject and the headers stand before `end`. */
+  constructor(subject, batch, end, replyLength, headersLength, place, length) {
     this.#subject = subject;
     this.#batch = batch;
-    this.#index = index;
-    this.#payload = payload;
-  }
-
-  #length(part) {
-    return this.#batch.lengths[this.#index + part];
+    this.#end = end;
+    this.#replyLength = replyLength;
+    this.#headersLength = headersLength;
+    this.#place = place;
+    this.#length = length;
   }
 
   get subject() {
@@ -82,17 +134,16 @@ export class Msg {
   }
 
   get reply() {
-    return this.#batch.text(this.#payload - this.#length(HEADERS), this.#length(REPLY));
+    return this.#batch.text(this.#end - this.#headersLength, this.#replyLength);
   }
 
   get headers() {
-    const length = this.#length(HEADERS);
-    if (length === 0) return undefined;
-    return (this.#headers ??= MsgHdrs.decode(this.#batch.text(this.#payload, length)));
+    if (this.#headersLength === 0) return undefined;
+    return (this.#headers ??= MsgHdrs.decode(this.#batch.text(this.#end, this.#headersLength)));
   }
 
   get data() {
-    return (this.#data ??= this.#batch.part(this.#payload, this.#length(PAYLOAD)));
+    return (this.#data ??= this.#batch.payload(this.#place, this.#end, this.#length));
   }
 
   get sid() {
@@ -105,7 +156,7 @@ export class Msg {
   }
 
   size() {
-    const rest = this.#length(REPLY) + this.#length(HEADERS) + this.#length(PAYLOAD);
+    const rest = this.#replyLength + this.#headersLength + this.#length;
     return new TextEncoder().encode(this.subject).length + rest;
   }
 
@@ -129,36 +180,32 @@ export class Msg {
 
 /**
  * Messages out of WASM's memory, many at a time: `bytes` holds the parts of each in turn, `lengths` how
- * long these are. No subject stands for that of the message before.
+ * long these are. No subject stands for that of the message before. With a `frame`, or null for none,
+ * `lengths` also says where in that a payload is which `bytes` has not.
  */
 export class Unpacker {
-  #subject = new Subject();
+  subject = new Subject();
 
   /** A batch for `next`, which needs WASM's memory no more. */
-  open(bytes, lengths, owner) {
-    return new Batch(owned(bytes), owned(lengths), owner);
+  open(bytes, lengths, owner, frame) {
+    return new Batch(bytes, lengths, owner, frame);
   }
 
   /** The next message of a batch. */
   next(batch) {
-    const { index, at, lengths } = batch;
-    if (index === lengths.length) {
-      // The next batch may go on with it, and should not keep this one.
-      void this.#subject.text;
-      return undefined;
-    }
-    const subject = lengths[index];
-    if (subject > 0) this.#subject = new Subject(batch, at + subject, subject);
-    const payload = at + subject + lengths[index + REPLY] + lengths[index + HEADERS];
-    batch.index = index + PARTS;
-    batch.at = payload + lengths[index + PAYLOAD];
-    return new Msg(this.#subject, batch, index, payload);
+    const message = batch.next(this);
+    // The next batch may go on with its subject, and should not keep this one.
+    if (message === undefined) void this.subject.text;
+    return message;
   }
 
   /** All messages at once. */
   unpack(bytes, lengths, owner) {
     const batch = this.open(bytes, lengths, owner);
-    return Array.from({ length: lengths.length / PARTS }, () => this.next(batch));
+    const messages = [];
+    let message;
+    while ((message = this.next(batch)) !== undefined) messages.push(message);
+    return messages;
   }
 }
 
@@ -176,8 +223,12 @@ export class Delivery {
     this.#callback = callback;
   }
 
-  deliver(bytes, lengths, owner) {
-    const batch = this.#unpacker.open(bytes, lengths, owner);
+  get byFrame() {
+    return true;
+  }
+
+  deliver(bytes, lengths, owner, frame) {
+    const batch = this.#unpacker.open(bytes, lengths, owner, frame);
     let message;
     while (this.#callback !== undefined && (message = this.#unpacker.next(batch)) !== undefined) {
       this.#call(null, message);

@@ -3,6 +3,7 @@
 use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use web_wasm::transport::BrowserFrame;
 use web_wasm::{Client, Message, Run, Subject};
 
 use crate::error::NatsError;
@@ -72,6 +73,11 @@ const BATCH: usize = 64 * 1024;
 /// small.
 const BATCH_MESSAGES: usize = 1024;
 
+/// How many numbers tell of a message, one less or as many.
+const PARTS: usize = 5;
+/// Where a payload is that lies in no frame: after the headers.
+const COPIED: u32 = u32::MAX;
+
 // A call into JavaScript for each message, and an object of WASM's behind each that the garbage
 // collector has to tell of, would cost several times what the message does. So JavaScript has its
 // own objects, and many come in one call.
@@ -84,9 +90,20 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub(crate) fn new(callback: &Function) -> Delivery;
 
-    /// May return a promise, which is waited for before there is more.
+    /// Whether it reads payloads out of a frame.
+    #[wasm_bindgen(method, getter, js_name = byFrame)]
+    pub(crate) fn by_frame(this: &Delivery) -> bool;
+
+    /// May return a promise, which is waited for before there is more. Whoever reads out of frames is given
+    /// the payloads' one, or null.
     #[wasm_bindgen(method)]
-    fn deliver(this: &Delivery, bytes: &[u8], lengths: &[u32], owner: &JsValue) -> JsValue;
+    fn deliver(
+        this: &Delivery,
+        bytes: &[u8],
+        lengths: &[u32],
+        owner: &JsValue,
+        frame: &JsValue,
+    ) -> JsValue;
 
     /// Calls the page's function with an error.
     #[wasm_bindgen(method)]
@@ -113,28 +130,59 @@ pub(crate) fn js_message(received: &Message, client: Client, owner: Option<&JsVa
 /// Messages that are handed to JavaScript together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// Whether payloads may stay where the browser has them.
+    by_frame: bool,
+    /// The frame that those lie in.
+    frame: Option<BrowserFrame>,
     bytes: Vec<u8>,
-    /// Of subject, reply subject, headers and payload, of each message.
+    /// Of subject, reply subject, headers and payload, of each message; by frame, then where the payload is.
     lengths: Vec<u32>,
     /// The subject that JavaScript knows from the message before.
     subject: Subject,
 }
 
 impl Batch {
+    /// One for JavaScript that may read payloads out of the frames that they came in.
+    pub(crate) fn by_frame() -> Self {
+        Self { by_frame: true, ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, message: &Message) {
         let subject = self.append_subject(&message.subject);
         let reply = message.reply.as_deref().map_or(0, |reply| self.append(reply.as_bytes()));
         let headers = self.append_with(|bytes| write_headers(message, bytes));
-        let payload = self.append(&message.payload);
-        self.lengths.extend_from_slice(&[subject, reply, headers, payload]);
+        self.find_frame(&message.payload);
+        self.push_payload([subject, reply, headers], &message.payload);
     }
 
     pub(crate) fn push_run(&mut self, run: &Run) {
         let mut subject = self.append_subject(run.subject());
+        if let Some(first) = run.payloads().next() {
+            self.find_frame(first);
+        }
         for payload in run.payloads() {
-            let payload = self.append(payload);
-            self.lengths.extend_from_slice(&[subject, 0, 0, payload]);
+            self.push_payload([subject, 0, 0], payload);
             subject = 0;
+        }
+    }
+
+    /// The first payload that lies in a frame chooses it; others are copied.
+    fn find_frame(&mut self, payload: &[u8]) {
+        if self.by_frame && self.frame.is_none() {
+            self.frame = BrowserFrame::of(payload);
+        }
+    }
+
+    fn push_payload(&mut self, [subject, reply, headers]: [u32; 3], payload: &[u8]) {
+        let place = self.frame.as_ref().and_then(|frame| frame.range_of(payload));
+        // Within a message's limits, which are far below 4 GiB.
+        let length = payload.len() as u32;
+        self.lengths.extend_from_slice(&[subject, reply, headers, length]);
+        if self.by_frame {
+            self.lengths.push(place.as_ref().map_or(COPIED, |place| place.start as u32));
+        }
+        if place.is_none() {
+            self.append(payload);
         }
     }
 
@@ -154,18 +202,23 @@ impl Batch {
     fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
         let before = self.bytes.len();
         write(&mut self.bytes);
-        // Within a message's limits, which are far below 4 GiB.
+        // As the payload's.
         (self.bytes.len() - before) as u32
     }
 
     /// Whether it should be handed over before it takes more.
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() >= BATCH || self.lengths.len() >= 4 * BATCH_MESSAGES
+        self.bytes.len() >= BATCH || self.lengths.len() >= PARTS * BATCH_MESSAGES
     }
 
     /// Hands all messages over, and is empty. What it returns may be a promise to wait for.
     pub(crate) fn deliver(&mut self, delivery: &Delivery, owner: &JsValue) -> JsValue {
-        let returned = delivery.deliver(&self.bytes, &self.lengths, owner);
+        let frame = match (self.by_frame, self.frame.take()) {
+            (true, Some(frame)) => frame.buffer().into(),
+            (true, None) => JsValue::NULL,
+            (false, _) => JsValue::UNDEFINED,
+        };
+        let returned = delivery.deliver(&self.bytes, &self.lengths, owner, &frame);
         self.bytes.clear();
         self.lengths.clear();
         returned

@@ -1,5 +1,7 @@
 //! What carries the protocol's bytes: a websocket, whoever provides it.
 
+#[cfg(target_arch = "wasm32")]
+mod browser_frame;
 #[cfg(any(target_arch = "wasm32", test))]
 mod high_water;
 #[cfg(target_arch = "wasm32")]
@@ -12,6 +14,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 pub use nats_proto::connection::TransportClosed;
 use nats_proto::{Instant, ServerAddr};
+
+#[cfg(target_arch = "wasm32")]
+pub use self::browser_frame::BrowserFrame;
 
 /// How soon a transport that was full is asked again.
 pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(4);

@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use super::high_water::HighWater;
-use super::{Dialer, PORTION, Transport, TransportClosed, TransportEvent, Writable};
+use super::{BrowserFrame, Dialer, PORTION, Transport, TransportClosed, TransportEvent, Writable};
 
 /// The code for a connection that ended without a closing handshake (RFC 6455 §7.4.1).
 const ABNORMAL_CLOSURE: u16 = 1006;
@@ -45,7 +45,9 @@ impl Dialer for WebSysDialer {
 /// What the browser has told, and nobody has asked for yet.
 enum Told {
     Event(TransportEvent),
-    /// What is left of a large frame. It stays in the browser's memory until it is read: wasm's never
+    /// A frame of a portion at most.
+    Frame(ArrayBuffer),
+    /// What is left of a larger one. It stays in the browser's memory until it is read: wasm's never
     /// becomes smaller, and who keeps a message keeps what was copied with it.
     Large(Uint8Array),
 }
@@ -55,11 +57,44 @@ impl Told {
     fn next(self) -> (TransportEvent, Option<Self>) {
         match self {
             Self::Event(event) => (event, None),
+            Self::Frame(buffer) => {
+                let bytes = Bytes::from(Uint8Array::new(&buffer).to_vec());
+                BrowserFrame::was_read(&bytes, buffer);
+                (TransportEvent::Input(bytes), None)
+            }
             Self::Large(left) => {
                 let (portion, len) = (PORTION as u32, left.length());
-                let bytes = left.subarray(0, portion.min(len)).to_vec();
-                let rest = (portion < len).then(|| Self::Large(left.subarray(portion, len)));
-                (TransportEvent::Input(bytes.into()), rest)
+                if len <= portion {
+                    // However long it stays the last that was read, it does not keep the others.
+                    return Self::Frame(left.slice(0, len).buffer()).next();
+                }
+                let next = left.subarray(0, portion);
+                let bytes = Bytes::from(next.to_vec());
+                BrowserFrame::was_read(&bytes, next);
+                (TransportEvent::Input(bytes), Some(Self::Large(left.subarray(portion, len))))
+            }
+        }
+    }
+}
+
+impl From<TransportEvent> for Told {
+    fn from(event: TransportEvent) -> Self {
+        Self::Event(event)
+    }
+}
+
+impl From<&MessageEvent> for Told {
+    /// The frame that came. A text frame is no NATS; its bytes are passed on all the same, and the decoder
+    /// names what is wrong with them.
+    fn from(event: &MessageEvent) -> Self {
+        match event.data().dyn_into::<ArrayBuffer>() {
+            Ok(buffer) if buffer.byte_length() > PORTION as u32 => {
+                Self::Large(Uint8Array::new(&buffer))
+            }
+            Ok(buffer) => Self::Frame(buffer),
+            Err(text) => {
+                let bytes = Bytes::from(text.as_string().unwrap_or_default());
+                Self::Event(TransportEvent::Input(bytes))
             }
         }
     }
@@ -74,12 +109,8 @@ struct State {
 }
 
 impl State {
-    fn push(&self, event: TransportEvent) {
-        self.told.borrow_mut().push_back(Told::Event(event));
-    }
-
-    fn push_frame(&self, frame: &MessageEvent) {
-        self.told.borrow_mut().push_back(input(frame));
+    fn push(&self, told: impl Into<Told>) {
+        self.told.borrow_mut().push_back(told.into());
     }
 
     fn pop(&self) -> Option<TransportEvent> {
@@ -128,7 +159,7 @@ impl WebSysTransport {
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
             let state = Rc::clone(&state);
             move |event: MessageEvent| {
-                state.push_frame(&event);
+                state.push(&event);
                 state.heed();
             }
         });
@@ -154,23 +185,6 @@ impl WebSysTransport {
             _on_close: on_close,
         }
     }
-}
-
-/// The bytes of a frame, copied once into wasm memory, a large one's when they are read. A text frame is
-/// no NATS; its bytes are passed on all the same, and the decoder names what is wrong with them.
-fn input(event: &MessageEvent) -> Told {
-    let data = event.data();
-    let bytes = match data.dyn_ref::<ArrayBuffer>() {
-        Some(buffer) => {
-            let bytes = Uint8Array::new(buffer);
-            if bytes.length() > PORTION as u32 {
-                return Told::Large(bytes);
-            }
-            Bytes::from(bytes.to_vec())
-        }
-        None => Bytes::from(data.as_string().unwrap_or_default()),
-    };
-    Told::Event(TransportEvent::Input(bytes))
 }
 
 impl Transport for WebSysTransport {
@@ -220,10 +234,70 @@ impl Transport for WebSysTransport {
 
 impl Drop for WebSysTransport {
     fn drop(&mut self) {
+        BrowserFrame::forget();
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
         self.socket.set_onclose(None);
         // On a socket that is closed already this does nothing.
         self.socket.close().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+    use web_sys::MessageEventInit;
+
+    use super::*;
+
+    fn came(len: usize) -> (Vec<u8>, State) {
+        let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+        let init = MessageEventInit::new();
+        init.set_data(&Uint8Array::from(&bytes[..]).buffer());
+        let event = MessageEvent::new_with_event_init_dict("message", &init).unwrap();
+        let state = State::default();
+        state.push(&event);
+        (bytes, state)
+    }
+
+    fn read(state: &State) -> Option<Bytes> {
+        match state.pop()? {
+            TransportEvent::Input(bytes) => Some(bytes),
+            TransportEvent::Closed(_) => None,
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn frames_are_read_a_portion_at_a_time_and_the_browsers_memory_is_known() {
+        for len in [0, 1, PORTION, PORTION + 1, 3 * PORTION, 3 * PORTION + 100] {
+            let (bytes, state) = came(len);
+            let mut at = 0;
+            while let Some(portion) = read(&state) {
+                assert!(portion.len() <= PORTION);
+                assert!(portion == bytes[at..at + portion.len()], "{at} of {len}");
+                at += portion.len();
+                let frame = BrowserFrame::of(&portion).unwrap();
+                assert_eq!(frame.range_of(&portion), Some(0..portion.len()));
+                assert!(js_sys::Object::is(&frame.buffer(), &frame.buffer()), "it is made once");
+                assert!(Uint8Array::new(&frame.buffer()).to_vec() == portion, "{at} of {len}");
+                let Some(last) = portion.len().checked_sub(1) else { continue };
+                let part = portion.slice(last..);
+                assert_eq!(BrowserFrame::of(&part).unwrap().range_of(&part), Some(last..last + 1));
+            }
+            assert_eq!(at, len);
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn what_was_read_before_is_not_taken_for_what_was_read_last() {
+        let (_, state) = came(3 * PORTION);
+        let before = read(&state).unwrap();
+        let kept = BrowserFrame::of(&before).unwrap();
+        let last = read(&state).unwrap();
+        assert!(BrowserFrame::of(&before).is_none() && BrowserFrame::of(&last).is_some());
+        assert!(kept.range_of(&before).is_some() && kept.range_of(&last).is_none());
+        assert!(BrowserFrame::of(b"never received").is_none());
+        BrowserFrame::forget();
+        assert!(BrowserFrame::of(&last).is_none());
     }
 }

@@ -117,6 +117,58 @@ same("message: large ones arrive whole", async (c) => {
   ok(message.data.every((byte, i) => byte === i % 251) && message.data.length === 60_000);
 });
 
+// They lie in frames, over the ends of frames, and follow ones with headers or another subject.
+for (const how of ["callback", "iterator"]) {
+  same(`message: ${how}: thousands of all kinds are whole, and stay so`, async ({ self, subject, lib }) => {
+    const nc = await self.connect();
+    const kinds = Array.from({ length: 4000 }, (_, i) => ({
+      subject: `${subject}.${i % 7 < 4 ? "a" : i % 7}`,
+      text: `${i}:`.padEnd(3 + ((i * 37) % 400), String.fromCharCode(97 + (i % 26))),
+      reply: i % 11 === 0 ? `r.${i}` : undefined,
+      header: i % 13 === 0 ? `h${i}` : undefined,
+    }));
+    kinds[500].text = kinds[501].text = "";
+    const messages = [];
+    const callback = (_, m) => messages.push(m);
+    const options = { max: kinds.length, ...(how === "callback" ? { callback } : {}) };
+    const sub = nc.subscribe(`${subject}.*`, options);
+    for (const { subject, text, reply, header } of kinds) {
+      const headers = header && lib.headers();
+      headers?.set("a", header);
+      nc.publish(subject, text, { reply, headers });
+    }
+    if (how === "callback") await soon(sub.closed);
+    else messages.push(...(await take(kinds.length, sub)));
+    // What comes after them is written elsewhere.
+    const after = nc.subscribe(`${subject}.after`, { max: 500 });
+    for (let i = 0; i < 500; i += 1) nc.publish(`${subject}.after`, "noise".repeat(50));
+    await take(500, after);
+    const seen = messages.map((m) => ({
+      subject: m.subject,
+      text: m.string(),
+      reply: m.reply || undefined,
+      header: m.headers?.get("a"),
+    }));
+    same_json(seen, kinds);
+  });
+}
+
+ours("message: who gives the memory of one away takes it from no other frame", async ({ self, subject }) => {
+  const nc = await self.connect();
+  const texts = [];
+  nc.subscribe(subject, {
+    callback: (_, m) => {
+      texts.push(m.string());
+      structuredClone(m.data, { transfer: [m.data.buffer] });
+    },
+  });
+  for (let i = 0; i < 20; i += 1) {
+    nc.publish(subject, `${i}`);
+    await nc.flush();
+  }
+  same_json(texts, Array.from({ length: 20 }, (_, i) => `${i}`));
+});
+
 same("message: size", async (c) => {
   const { message } = await one(c, "12345");
   equal(message.size(), c.subject.length + 5);
