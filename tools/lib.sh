@@ -167,3 +167,10 @@ copy_nats_conf() {
   mkdir -p "$1"
   tar --exclude ./generated -C "$root/nats-conf" -cf - . | tar -xf - -C "$1"
 }
+
+# names_no_folder_of_this_machine DIR: what is built for others does not tell where that was.
+names_no_folder_of_this_machine() {
+  local named
+  named=$(grep -rlF -e "$HOME/" -e "$root/" "$1") || return 0
+  die "a folder of this machine is named in:" "$named"
+}

@@ -48,6 +48,7 @@ version=$(sed -nE 's/^version *= *"(.*)"/\1/p' Cargo.toml | head -n 1)
 grep -q "\"version\": \"$version\"" "$next/package.json" ||
   die "the package must have the version of the workspace, $version"
 
+names_no_folder_of_this_machine "$next"
 rm -rf "$package"
 mv "$next" "$package"
 printf '%s\n' "$made_of" >"$stamp"

@@ -40,6 +40,7 @@ wasm-bindgen "$module" --target web --no-typescript --remove-name-section \
   --remove-producers-section --out-name page --out-dir "$next/assets"
 cp -R "$static/." "$next/assets/"
 mv "$next/assets/index.html" "$next/"
+names_no_folder_of_this_machine "$next"
 
 # name_by_contents FILE WHERE...: puts a hash of the file into its name, here and where it is named,
 # so that browsers can keep it for good. What a file names is renamed before the file itself.
