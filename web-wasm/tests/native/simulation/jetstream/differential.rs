@@ -357,9 +357,15 @@ async fn pulling(ask: &mut Interview) {
     // One that waits is told when its consumer goes.
     let client = ask.client.clone();
     let waiting = ask.pull("new", json!({ "batch": 3, "expires": 20_000 * MILLION }), 1);
+    let asked = async |request: &str| {
+        let answer =
+            client.request(format!("$JS.API.CONSUMER.{request}.S.new"), Bytes::new()).await;
+        serde_json::from_slice::<Value>(&answer.unwrap().payload).unwrap()
+    };
     let deleting = async {
-        client.flush().await.unwrap();
-        client.request("$JS.API.CONSUMER.DELETE.S.new", Bytes::new()).await.unwrap();
+        // A server hands what is asked of consumers to them, and may delete one before it has that.
+        while asked("INFO").await["num_waiting"] != 1 {}
+        asked("DELETE").await;
     };
     futures_util::future::join(waiting, deleting).await;
 }
