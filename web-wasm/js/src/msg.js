@@ -45,12 +45,12 @@ class Batch {
 
   /** The next message, if there is one. Those without a subject have that of the one before. */
   next(unpacker) {
-    const lengths = this.#lengths;
     const index = this.#index;
     if (index === this.#end) {
-      if (lengths.length === LENGTHS) spare = lengths;
+      this.#release();
       return undefined;
     }
+    const lengths = this.#lengths;
     this.#index = index + this.#parts;
     const subject = lengths[index];
     const start = this.#at + subject;
@@ -63,6 +63,12 @@ class Batch {
     this.#at = place === COPIED ? end + length : end;
     this.size += reply + headers + length;
     return new Msg(unpacker.subject, this, end, reply, headers, place, length);
+  }
+
+  /** Others have the room from now on. */
+  #release() {
+    if (this.#lengths?.length === LENGTHS) spare = this.#lengths;
+    this.#lengths = undefined;
   }
 
   part(start, length) {
