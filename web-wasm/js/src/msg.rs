@@ -73,8 +73,8 @@ const BATCH: usize = 64 * 1024;
 /// small.
 const BATCH_MESSAGES: usize = 1024;
 
-/// How many numbers tell of a message, one less or as many.
-const PARTS: usize = 5;
+/// How many numbers tell of a message; by frame one more.
+const PARTS: usize = 4;
 /// Where a payload is that lies in no frame: after the headers.
 const COPIED: u32 = u32::MAX;
 
@@ -92,7 +92,7 @@ extern "C" {
 
     /// Whether it reads payloads out of a frame.
     #[wasm_bindgen(method, getter, js_name = byFrame)]
-    pub(crate) fn by_frame(this: &Delivery) -> bool;
+    fn by_frame(this: &Delivery) -> bool;
 
     /// May return a promise, which is waited for before there is more. Whoever reads out of frames is given
     /// the payloads' one, or null.
@@ -142,9 +142,9 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// One for JavaScript that may read payloads out of the frames that they came in.
-    pub(crate) fn by_frame() -> Self {
-        Self { by_frame: true, ..Self::default() }
+    /// One that is to be delivered there.
+    pub(crate) fn to(delivery: &Delivery) -> Self {
+        Self { by_frame: delivery.by_frame(), ..Self::default() }
     }
 
     pub(crate) fn push(&mut self, message: &Message) {
@@ -208,7 +208,8 @@ impl Batch {
 
     /// Whether it should be handed over before it takes more.
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() >= BATCH || self.lengths.len() >= PARTS * BATCH_MESSAGES
+        let parts = PARTS + usize::from(self.by_frame);
+        self.bytes.len() >= BATCH || self.lengths.len() >= parts * BATCH_MESSAGES
     }
 
     /// Hands all messages over, and is empty. What it returns may be a promise to wait for.

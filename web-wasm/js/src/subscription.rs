@@ -84,7 +84,7 @@ fn deliver(
 ) -> impl FnMut(&mut Arrivals<'_>) -> Pace {
     // It holds the connection, and is there for the garbage collector to let go of.
     let responder = OnceCell::new();
-    let mut batch = if delivery.by_frame() { Batch::by_frame() } else { Batch::default() };
+    let mut batch = Batch::to(&delivery);
     move |messages| {
         while !batch.is_full() {
             if let Some(run) = messages.next_run() {
