@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use js_sys::{Array, Function, Object, Reflect};
+use nats_proto::Quoted;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{NatsError, thrown_words};
@@ -36,7 +37,7 @@ impl<'a> Fields<'a> {
         }
         for name in names(value, "the options")? {
             if !known.contains(&name.as_str()) {
-                let mut message = format!("there is no option \"{name}\"; there are:");
+                let mut message = format!("there is no option {}; there are:", Quoted(&name));
                 for (place, known) in known.iter().enumerate() {
                     message.push_str(if place == 0 { " " } else { ", " });
                     message.push_str(known);
