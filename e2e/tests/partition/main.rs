@@ -61,29 +61,16 @@ fn hasty(client: Client) -> Context {
     jetstream::ContextBuilder::new().ack_timeout(timeout).timeout(timeout).build(client)
 }
 
-/// What a cluster answers at last, which takes a moment to agree on who leads it.
-async fn made<T, E>(attempt: impl AsyncFn() -> Result<T, E>) -> T {
-    let tried = async {
-        loop {
-            match attempt().await {
-                Ok(made) => break made,
-                Err(_) => env::pause(50).await,
-            }
-        }
-    };
-    tokio::time::timeout(env::LATER, tried).await.expect("it is made in time")
-}
-
 /// A stream that each node has.
 async fn stream(context: &Context, name: &str, subjects: &str) -> stream::Stream {
     let subjects = vec![subjects.into()];
     let config = stream::Config { subjects, num_replicas: 3, ..stream::Config::from(name) };
-    made(async || context.create_stream(config.clone()).await).await
+    env::made(async || context.create_stream(config.clone()).await).await
 }
 
 /// Which node leads a stream.
 async fn leader(stream: &stream::Stream) -> Option<usize> {
-    let leader = made(async || stream.get_info().await).await.cluster?.leader?;
+    let leader = env::made(async || stream.get_info().await).await.cluster?.leader?;
     Some(leader.strip_prefix('n')?.parse::<usize>().ok()? - 1)
 }
 
@@ -102,7 +89,7 @@ impl Scene {
         for url in &urls {
             // A node that hears of an account by its routes, before it has read the account's JWT, has been
             // seen to take it for expired for a second.
-            makers.push(made(async || env::connect_to(impatient(&insider), url).await).await);
+            makers.push(env::made(async || env::connect_to(impatient(&insider), url).await).await);
         }
         let context = jetstream::new(makers[0].clone());
         let numbers = stream(&context, "NUMBERS", "numbers.>").await;
@@ -115,8 +102,8 @@ impl Scene {
         let options = impatient(&insider).ignore_discovered_servers();
         let beside = env::connect_to_all(options, &urls).await.unwrap();
         let context = jetstream::new(beside.clone());
-        let numbers = made(async || context.get_stream(numbers.name()).await).await;
-        let orders = made(async || context.get_stream(orders.name()).await).await;
+        let numbers = env::made(async || context.get_stream(numbers.name()).await).await;
+        let orders = env::made(async || context.get_stream(orders.name()).await).await;
         for maker in makers {
             maker.close().await.unwrap();
         }
@@ -131,10 +118,10 @@ fn others(island: usize) -> impl Iterator<Item = usize> {
 
 /// All that a stream holds, in order, by its leader's copy.
 async fn payloads(stream: &stream::Stream) -> Vec<String> {
-    let state = made(async || stream.get_info().await).await.state;
+    let state = env::made(async || stream.get_info().await).await.state;
     futures::iter(state.first_sequence..=state.last_sequence)
         .map(async |sequence| {
-            let message = made(async || stream.get_raw_message(sequence).await).await;
+            let message = env::made(async || stream.get_raw_message(sequence).await).await;
             assert_eq!(message.sequence, sequence);
             String::from_utf8(message.payload.to_vec()).unwrap()
         })
@@ -165,7 +152,7 @@ async fn lies_in_gaps(missed: Vec<usize>, ledger: &Ledger, stream: &stream::Stre
     let gaps = ledger.gaps();
     let check = async |number: usize| {
         let sequence = number as u64 + 1;
-        let at = made(async || stream.get_raw_message(sequence).await).await.time;
+        let at = env::made(async || stream.get_raw_message(sequence).await).await.time;
         let told = gaps.iter().any(|gap| gap.contains(&at));
         if told { Ok(()) } else { Err(format!("{number} was missed at {at}, outside of {gaps:?}")) }
     };

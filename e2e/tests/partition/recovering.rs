@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use web_wasm::jetstream::{RecoverFrom, Verdict};
 use web_wasm::{Client, Event};
 
-use crate::{env, made};
+use crate::env;
 
 /// What a recovering subscription of the stream of numbers delivers, from the first number on.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Recovering {
         // While the others choose a leader nobody answers.
         let from = || RecoverFrom::stream("NUMBERS").after(0).timeout(env::LATER);
         let subscribe = async || client.subscribe_recovering("numbers.>", from()).await;
-        let (mut events, mut subscriber) = (client.events(), made(subscribe).await);
+        let (mut events, mut subscriber) = (client.events(), env::made(subscribe).await);
         let recovering = Rc::new(Self::default());
         let kept = Rc::clone(&recovering);
         env::spawn(async move {

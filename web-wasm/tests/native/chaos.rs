@@ -23,16 +23,8 @@ const RESTARTS: u32 = 5;
 pub(super) async fn numbers(context: &Context, num_replicas: usize) -> stream::Stream {
     let subjects = vec!["numbers.>".into()];
     let config = stream::Config { subjects, num_replicas, ..stream::Config::from("NUMBERS") };
-    env::within(async {
-        loop {
-            // The servers of a cluster have to find each other first.
-            if let Ok(stream) = context.create_stream(config.clone()).await {
-                break stream;
-            }
-            env::pause(50).await;
-        }
-    })
-    .await
+    // The servers of a cluster have to find each other first.
+    env::made(async || context.create_stream(config.clone()).await).await
 }
 
 /// Options that give up soon, to try again.

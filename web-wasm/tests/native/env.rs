@@ -64,6 +64,19 @@ pub(crate) async fn caught_up(what: impl Fn() -> String, is_so: impl Fn() -> boo
     before(CAUGHT_UP, what, is_so).await;
 }
 
+/// What a cluster answers at last, which takes a moment to agree on who leads it.
+pub(crate) async fn made<T, E>(attempt: impl AsyncFn() -> Result<T, E>) -> T {
+    let tried = async {
+        loop {
+            match attempt().await {
+                Ok(made) => break made,
+                Err(_) => pause(50).await,
+            }
+        }
+    };
+    tokio::time::timeout(LATER, tried).await.expect("it is made in time")
+}
+
 async fn before(limit: Duration, what: impl Fn() -> String, is_so: impl Fn() -> bool) {
     let began = Clock::now();
     while !is_so() {

@@ -30,15 +30,10 @@ impl Ledger {
     pub(crate) async fn read(client: &Client, stream: &stream::Stream) -> Rc<Self> {
         let ledger = Rc::new(Self::default());
         let context = jetstream::new(client.clone());
-        let consumer = env::within(async {
-            loop {
-                // What one node of a cluster answers, another may not know yet where to send.
-                let config = pull::OrderedConfig::default();
-                if let Ok(consumer) = context.create_consumer_on_stream(config, stream.name()).await
-                {
-                    break consumer;
-                }
-            }
+        // What one node of a cluster answers, another may not know yet where to send.
+        let consumer = env::made(async || {
+            let config = pull::OrderedConfig::default();
+            context.create_consumer_on_stream(config, stream.name()).await
         })
         .await;
         let mut messages = consumer.messages().await.unwrap();

@@ -9,7 +9,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use web_wasm::{ConnectError, DisconnectReason, Event, FlushError, Pace, PendingLimits, State};
+use web_wasm::{
+    Client, ConnectError, DisconnectReason, Event, FlushError, Pace, PendingLimits, State,
+    Subscriber,
+};
 
 use crate::common::expect_event;
 use crate::env::{self, NatsServer};
@@ -68,7 +71,7 @@ async fn what_was_not_confirmed_is_told() {
 const FLOOD: usize = 20_000;
 
 /// A server that answers a subscription with one frame, which has far more messages than the
-/// subscription of [`few`] holds.
+/// subscription of [`flooded`] holds.
 async fn flood() -> String {
     env::misbehaving(async |mut socket: WebSocketStream<TcpStream>| {
         let_in(&mut socket).await;
@@ -84,16 +87,19 @@ async fn flood() -> String {
     .await
 }
 
-fn few() -> PendingLimits {
-    PendingLimits { messages: FLOOD / 10, ..PendingLimits::default() }
+/// Who is to read it, with room for a part.
+async fn flooded() -> (Client, Subscriber) {
+    let client = env::connect_to(impatient(), &flood().await).await.unwrap();
+    let mut subscriber = client.subscribe("a").await.unwrap();
+    subscriber
+        .set_pending_limits(PendingLimits { messages: FLOOD / 10, ..PendingLimits::default() });
+    (client, subscriber)
 }
 
 #[tokio::test]
 async fn a_frame_of_more_than_a_subscription_holds_is_read_as_fast_as_its_reader() {
     env::local(async {
-        let client = env::connect_to(impatient(), &flood().await).await.unwrap();
-        let mut subscriber = client.subscribe("a").await.unwrap();
-        subscriber.set_pending_limits(few());
+        let (_client, mut subscriber) = flooded().await;
         let (done, read) = futures_channel::oneshot::channel();
         env::spawn(async move {
             for _ in 0..FLOOD {
@@ -109,9 +115,7 @@ async fn a_frame_of_more_than_a_subscription_holds_is_read_as_fast_as_its_reader
 #[tokio::test]
 async fn a_frame_of_more_than_a_subscription_holds_is_handed_over_in_portions() {
     env::local(async {
-        let client = env::connect_to(impatient(), &flood().await).await.unwrap();
-        let mut subscriber = client.subscribe("a").await.unwrap();
-        subscriber.set_pending_limits(few());
+        let (_client, mut subscriber) = flooded().await;
         let (done, taken) = futures_channel::oneshot::channel();
         let (mut done, mut count) = (Some(done), 0);
         subscriber.handle_with(move |messages| {

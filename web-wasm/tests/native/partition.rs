@@ -35,7 +35,8 @@ async fn durable(client: &Client, stream: &stream::Stream) -> Rc<RefCell<BTreeSe
     };
     let context = jetstream::new(client.clone());
     let consumer =
-        made(async || context.create_consumer_on_stream(config.clone(), stream.name()).await).await;
+        env::made(async || context.create_consumer_on_stream(config.clone(), stream.name()).await)
+            .await;
     let read = Rc::new(RefCell::new(BTreeSet::new()));
     let kept = Rc::clone(&read);
     env::spawn(async move {
@@ -79,20 +80,7 @@ type Attempt = (&'static str, Result<PublishAck, PublishError>);
 async fn notes(context: &Context) -> stream::Stream {
     let subjects = vec!["notes".into()];
     let config = stream::Config { subjects, num_replicas: NODES, ..stream::Config::from("NOTES") };
-    made(async || context.create_stream(config.clone()).await).await
-}
-
-/// What a cluster answers, which takes a moment to agree on who leads it.
-async fn made<T, E>(attempt: impl AsyncFn() -> Result<T, E>) -> T {
-    env::within(async {
-        loop {
-            match attempt().await {
-                Ok(made) => break made,
-                Err(_) => env::pause(50).await,
-            }
-        }
-    })
-    .await
+    env::made(async || context.create_stream(config.clone()).await).await
 }
 
 /// One attempt, which ends soon.
@@ -102,10 +90,10 @@ async fn publish(context: &Context, note: &'static str) -> Result<PublishAck, Pu
 
 /// What a stream holds.
 async fn payloads(stream: &stream::Stream) -> Vec<String> {
-    let state = made(async || stream.get_info().await).await.state;
+    let state = env::made(async || stream.get_info().await).await.state;
     let mut payloads = Vec::new();
     for sequence in state.first_sequence..=state.last_sequence {
-        let message = made(async || stream.get_raw_message(sequence).await).await;
+        let message = env::made(async || stream.get_raw_message(sequence).await).await;
         payloads.push(String::from_utf8(message.payload.to_vec()).unwrap());
     }
     payloads
@@ -256,7 +244,7 @@ async fn cut_off_with_a_node(leads: bool) {
     let gaps = ledger.gaps();
     for number in missed {
         let sequence = number as u64 + 1;
-        let stored = made(async || stream.get_raw_message(sequence).await).await.time;
+        let stored = env::made(async || stream.get_raw_message(sequence).await).await.time;
         let is_told = gaps.iter().any(|gap| gap.contains(&stored));
         assert!(is_told, "{number} was missed at {stored}, outside of {gaps:?}");
     }
