@@ -36,6 +36,9 @@ pub const CASES: [Case; 10] = [
     Case { name: "connection-request", run: request },
 ];
 
+/// How many messages a [`Stream`] has.
+const MESSAGES: usize = 1_000;
+
 /// What a server sends for a number of messages, cut into portions.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -49,32 +52,27 @@ pub struct Stream {
 impl Stream {
     /// A thousand messages with payloads of `size` bytes.
     pub fn new(size: usize, portion: usize) -> Self {
-        Self::of(&message("bench.feed", size, None), portion)
+        Self::of(message("bench.feed", size, None).repeat(MESSAGES), portion)
     }
 
     /// A thousand messages with three headers, and payloads of `size` bytes.
     pub fn with_headers(size: usize, portion: usize) -> Self {
         let headers = "NATS/1.0\r\nNats-Msg-Id: 0123456789\r\nNats-Stream: EVENTS\r\nNats-Sequence: 42\r\n\r\n";
-        Self::of(&message("bench.feed", size, Some(headers)), portion)
+        Self::of(message("bench.feed", size, Some(headers)).repeat(MESSAGES), portion)
     }
 
     /// A thousand messages of which none has the subject of the one before.
     pub fn mixed(size: usize, portion: usize) -> Self {
         let pair = [message("bench.feed", size, None), message("bench.news", size, None)].concat();
-        Self { messages: 1_000, ..Self::cut(&pair.repeat(500), portion) }
+        Self::of(pair.repeat(MESSAGES / 2), portion)
     }
 
-    fn of(message: &[u8], portion: usize) -> Self {
-        let messages = 1_000;
-        Self { messages, ..Self::cut(&message.repeat(messages), portion) }
-    }
-
-    fn cut(all: &[u8], portion: usize) -> Self {
-        let all = Bytes::copy_from_slice(all);
+    fn of(messages: Vec<u8>, portion: usize) -> Self {
+        let all = Bytes::from(messages);
         let bytes = all.len();
         let portions = (0..bytes).step_by(portion);
         let portions = portions.map(|at| all.slice(at..bytes.min(at + portion))).collect();
-        Self { portions, messages: 0, bytes }
+        Self { portions, messages: MESSAGES, bytes }
     }
 
     /// The portions, over and over, for at least `count` messages.
